@@ -1,0 +1,5 @@
+"""Profiles: archetypes, distros, operating systems, vendors."""
+
+from decnet.catalog.model import Archetype, Catalog, Distro, Os, Vendor
+
+__all__ = ["Archetype", "Catalog", "Distro", "Os", "Vendor"]

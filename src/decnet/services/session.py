@@ -1,0 +1,118 @@
+"""One accepted connection: who, where, its event stream, and the streams to talk over."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from decnet.events import Event, EventType, event_id, now
+
+STREAM_LIMIT = 64 * 1024
+"""Bytes a reader buffers before it stops reading from the socket."""
+
+
+@dataclass(slots=True)
+class Session:
+    """A connection of an attacker to one service of one decoy.
+
+    A server either takes `streams` (asyncio reader and writer, TLS where asked) or hands `socket` (connected,
+    non-blocking) to a library that wants the raw socket; in the second case it calls `count` before the socket goes.
+    """
+
+    network: str
+    decoy: str
+    service: str
+    socket: socket.socket
+    peer: tuple[str, int]
+    local: tuple[str, int]
+    send: Callable[[Event], None]
+    id: str = field(default_factory=event_id)
+    received: int = 0
+    sent: int = 0
+    _writer: asyncio.StreamWriter | None = None
+
+    def emit(self, kind: EventType, **data: Any) -> None:
+        """Write one event of this session. Bytes and text from the wire are made safe; sizes are capped."""
+        self.send(
+            Event.of(
+                kind,
+                data,
+                ts=now(),
+                network=self.network,
+                decoy=self.decoy,
+                service=self.service,
+                session=self.id,
+                src_ip=self.peer[0],
+                src_port=self.peer[1],
+                dst_ip=self.local[0],
+                dst_port=self.local[1],
+                proto="tcp",
+            )
+        )
+
+    async def streams(
+        self, tls: ssl.SSLContext | None = None
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Reader and writer over the connection, after a TLS handshake where a context is given.
+
+        Raises `ssl.SSLError` or `ConnectionError` when the handshake fails.
+        """
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader(limit=STREAM_LIMIT, loop=loop)
+        protocol = _Counting(reader, self)
+        transport, _ = await loop.connect_accepted_socket(
+            lambda: protocol, self.socket, ssl=tls, ssl_handshake_timeout=30 if tls else None
+        )
+        self._writer = asyncio.StreamWriter(transport, protocol, reader, loop)
+        return reader, self._writer
+
+    def count(self, connection: Any) -> None:
+        """Take the byte counters of a socket (anything with ``getsockopt``) from the kernel (tcp(7), TCP_INFO)."""
+        try:
+            info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192)
+        except OSError:
+            return
+        if len(info) >= _TCP_INFO_BYTES.size:
+            acked, self.received = _TCP_INFO_BYTES.unpack_from(info)
+            self.sent = max(0, acked - 1)
+
+    async def close(self) -> None:
+        """End the connection, whoever holds the socket."""
+        if self._writer is None:
+            self.count(self.socket)
+            self.socket.close()
+            return
+        self._writer.close()
+        try:
+            async with asyncio.timeout(2):
+                await self._writer.wait_closed()
+        except (OSError, TimeoutError):
+            self._writer.transport.abort()
+
+
+_TCP_INFO_BYTES = struct.Struct("=120xQQ")
+"""struct tcp_info of linux/tcp.h: tcpi_bytes_acked and tcpi_bytes_received are the u64 at byte 120 and 128."""
+
+
+class _Counting(asyncio.StreamReaderProtocol):
+    """Reads the byte counters at the last moment at which the socket is still open."""
+
+    def __init__(self, reader: asyncio.StreamReader, session: Session) -> None:
+        super().__init__(reader)
+        self._session = session
+        self._transport: asyncio.BaseTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        connection = self._transport.get_extra_info("socket") if self._transport else None
+        if connection is not None:
+            self._session.count(connection)
+        super().connection_lost(exc)

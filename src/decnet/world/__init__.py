@@ -1,0 +1,32 @@
+"""The only code that touches the machine."""
+
+from decnet.world.api import Observed, World
+from decnet.world.resources import (
+    Decoy,
+    Driver,
+    Id,
+    Kind,
+    Lan,
+    Link,
+    Policy,
+    Resource,
+    Service,
+    Stack,
+    policies,
+)
+
+__all__ = [
+    "Decoy",
+    "Driver",
+    "Id",
+    "Kind",
+    "Lan",
+    "Link",
+    "Observed",
+    "Policy",
+    "Resource",
+    "Service",
+    "Stack",
+    "World",
+    "policies",
+]

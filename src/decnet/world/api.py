@@ -1,0 +1,55 @@
+"""The one door to the machine. `decnet.world.linux` is the real one, `decnet.world.fake` the one in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from decnet.world.resources import Id, Resource
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What is there of one network: the resources with their actual values, found by name, group and alias.
+
+    ``foreign`` lists things that stand where ours would go and are not ours. ``sessions`` counts open attacker
+    sessions by decoy.
+    """
+
+    resources: Mapping[Id, Resource] = field(default_factory=dict)
+    sessions: Mapping[str, int] = field(default_factory=dict)
+    foreign: tuple[str, ...] = ()
+
+
+class World(Protocol):
+    """One network's part of a machine. Every act is idempotent: done twice it is done once.
+
+    Acts raise `WorldError` with a message for a person. They may be called from several threads.
+    """
+
+    def check(self, resources: Iterable[Resource]) -> None:
+        """Raise `MissingCapability` for a privilege or kernel feature that these need and that is not there."""
+        ...
+
+    def observe(self) -> Observed:
+        """Look at everything of this network. Changes nothing; works without privilege as far as it can."""
+        ...
+
+    def create(self, resource: Resource, content: bytes | None = None) -> None:
+        """Make it so, whatever is there of it already. ``content`` is a service's bundle: the
+        `decnet.decoy.protocol.ServiceBundle` of it as JSON, whose hash is ``resource.bundle``.
+        """
+        ...
+
+    def update(self, resource: Resource, fields: frozenset[str], content: bytes | None = None) -> None:
+        """Bring these fields of an existing resource to the values of ``resource``, in place."""
+        ...
+
+    def remove(self, resource: Resource) -> None:
+        """Take it away. What is gone already is gone."""
+        ...
+
+    def remove_all(self) -> None:
+        """Take away everything of this network, known or not, by group and name: the fast path of destroy."""
+        ...

@@ -1,0 +1,155 @@
+"""What decnet asks a machine to hold, and what it finds there: the same types for both.
+
+Every field says what changing it costs (`Policy`, read by `decnet.engine.diff`). Names of things on the machine come
+from `decnet.world.names`; they are functions of the network's and the decoy's name, so that everything of ours is
+found without the state.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+
+class Policy(StrEnum):
+    """What a change of a field costs."""
+
+    LIVE = "live"
+    RESTART = "restart"
+    REPLACE = "replace"
+    COMPUTED = "computed"
+    IGNORED = "ignored"
+
+
+class Kind(StrEnum):
+    """Kinds of resource, in the order in which they are made."""
+
+    LAN = "lan"
+    DECOY = "decoy"
+    LINK = "link"
+    STACK = "stack"
+    SERVICE = "service"
+    SINK = "sink"
+
+
+class Id(NamedTuple):
+    """Identifies a resource within a network: ``link/web-01/eth0``, ``service/web-01/ssh``, ``lan/default``."""
+
+    kind: Kind
+    owner: str
+    part: str = ""
+
+    def __str__(self) -> str:
+        return "/".join(filter(None, self))
+
+
+class Driver(StrEnum):
+    """How decoys of a LAN are attached."""
+
+    BRIDGE = "bridge"
+    MACVLAN = "macvlan"
+
+
+def _field(policy: Policy, default: Any = dataclasses.MISSING) -> Any:
+    if default is dataclasses.MISSING:
+        return dataclasses.field(metadata={"policy": policy})
+    return dataclasses.field(default=default, metadata={"policy": policy})
+
+
+@dataclass(frozen=True, slots=True)
+class Lan:
+    """One broadcast domain.
+
+    ``address`` (``198.18.0.1/24``, may be empty) is the host's own on this LAN: on the bridge itself, or on the
+    host-side macvlan (the hairpin), which then has ``routes`` to the decoys' addresses.
+    """
+
+    name: str = _field(Policy.COMPUTED)
+    driver: Driver = _field(Policy.REPLACE)
+    interface: str = _field(Policy.REPLACE, "")
+    """Parent interface (macvlan); empty on a bridge."""
+    subnet: str = _field(Policy.REPLACE, "")
+    address: str = _field(Policy.LIVE, "")
+    mtu: int = _field(Policy.LIVE, 1500)
+    up: bool = _field(Policy.LIVE, True)
+
+    @property
+    def id(self) -> Id:
+        return Id(Kind.LAN, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Decoy:
+    """A namespace that carries one decoy. ``hostname``, ``os`` … are kept for ``status``, the machine has no say."""
+
+    name: str = _field(Policy.COMPUTED)
+    hostname: str = _field(Policy.IGNORED, "")
+    os: str = _field(Policy.IGNORED, "")
+    distro: str = _field(Policy.IGNORED, "")
+    group: str = _field(Policy.IGNORED, "")
+    runtime: str = _field(Policy.REPLACE, "netns")
+    protect: bool = _field(Policy.IGNORED, False)
+
+    @property
+    def id(self) -> Id:
+        return Id(Kind.DECOY, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A decoy's interface on a LAN. ``driver`` and ``parent`` repeat what the LAN says, to make it in one call."""
+
+    decoy: str = _field(Policy.COMPUTED)
+    name: str = _field(Policy.COMPUTED)
+    lan: str = _field(Policy.REPLACE)
+    driver: Driver = _field(Policy.REPLACE)
+    parent: str = _field(Policy.REPLACE)
+    """On a bridge LAN the bridge's interface name, else the physical parent."""
+    mac: str = _field(Policy.REPLACE)
+    address: str = _field(Policy.REPLACE)
+    """Address with prefix length."""
+    gateway: str = _field(Policy.LIVE, "")
+    mtu: int = _field(Policy.LIVE, 1500)
+    up: bool = _field(Policy.LIVE, True)
+
+    @property
+    def id(self) -> Id:
+        return Id(Kind.LINK, self.decoy, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """The TCP/IP settings of a decoy's namespace: ``(("net.ipv4.ip_default_ttl", "128"), …)``, sorted."""
+
+    decoy: str = _field(Policy.COMPUTED)
+    sysctls: tuple[tuple[str, str], ...] = _field(Policy.LIVE, ())
+
+    @property
+    def id(self) -> Id:
+        return Id(Kind.STACK, self.decoy)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A server on a decoy. ``bundle`` is the content hash of its rendered files; ``process`` numbers the decoy process."""
+
+    decoy: str = _field(Policy.COMPUTED)
+    name: str = _field(Policy.COMPUTED)
+    ports: tuple[tuple[int, str], ...] = _field(Policy.RESTART)
+    """``((22, "tcp"),)``, sorted."""
+    bundle: str = _field(Policy.LIVE)
+    process: int = _field(Policy.COMPUTED, 0)
+
+    @property
+    def id(self) -> Id:
+        return Id(Kind.SERVICE, self.decoy, self.name)
+
+
+Resource = Lan | Decoy | Link | Stack | Service
+
+
+def policies(kind: type[Resource]) -> dict[str, Policy]:
+    """Field → policy of a resource type, in field order."""
+    return {f.name: f.metadata["policy"] for f in dataclasses.fields(kind)}
