@@ -48,6 +48,8 @@ class Os:
     sysctls: Mapping[str, str]
     vendors: tuple[str, ...]
     """Vendors whose MAC prefixes such a machine has."""
+    aliases: tuple[str, ...] = ()
+    """Further names for it in a file: ``windows10``, ``windows_server``."""
 
 
 @dataclass(frozen=True, slots=True)

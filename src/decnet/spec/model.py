@@ -86,6 +86,7 @@ class Network:
     name: str
     file: str
     env: str
+    seed: str
     domain: str
     timezone: str
     runtime: Runtime

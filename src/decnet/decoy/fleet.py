@@ -1,0 +1,99 @@
+"""All that one decoy process serves: services come, change and go one by one, without touching each other."""
+
+from __future__ import annotations
+
+import importlib
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from decnet.decoy.listener import Limits, Listener, Place
+from decnet.decoy.protocol import Running, ServiceBundle
+from decnet.events import Event
+from decnet.services import Create, Handler, Setting, personas
+from decnet.services.registry import services
+
+
+@dataclass(slots=True)
+class _Entry:
+    listener: Listener
+    bundle: str
+    ports: tuple[tuple[int, str], ...]
+
+
+class Fleet:
+    """The running services of one process, by decoy and service."""
+
+    def __init__(self, network: str, send: Callable[[Event], None], limits: Limits | None = None) -> None:
+        self._network = network
+        self._send = send
+        self._limits = limits
+        self._entries: dict[tuple[str, str], _Entry] = {}
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    async def serve(self, bundle: ServiceBundle, digest: str, sockets: Sequence[socket.socket]) -> None:
+        """Start a service, or give a running one its new bundle.
+
+        With sockets the service starts afresh on them. Without, it runs already and goes on: open sessions keep what
+        they have, new ones get the new bundle.
+
+        Raises:
+            ValueError: no sockets, and no such service runs.
+        """
+        name = (bundle.decoy, bundle.service)
+        entry = self._entries.get(name)
+        if entry is not None and not sockets:
+            entry.listener.handler = handler(bundle, entry.listener.handler)
+            entry.bundle = digest
+            return
+        if not sockets:
+            raise ValueError(f"{bundle.service} does not run on {bundle.decoy}: its sockets are needed")
+        fresh = handler(bundle, entry.listener.handler if entry else None)
+        if entry is not None:
+            await entry.listener.stop()
+        place = Place(self._network, bundle.decoy, bundle.service)
+        self._entries[name] = _Entry(
+            Listener(place, sockets, fresh, self._send, self._limits),
+            digest,
+            tuple((number, proto) for number, proto, _ in bundle.ports),
+        )
+
+    async def stop(self, decoy: str, service: str = "") -> None:
+        """Stop one service, or all of a decoy. What does not run is stopped already."""
+        for name in [n for n in self._entries if n[0] == decoy and service in ("", n[1])]:
+            await self._entries.pop(name).listener.stop()
+
+    async def stop_all(self) -> None:
+        """Stop everything."""
+        for decoy in {decoy for decoy, _ in self._entries}:
+            await self.stop(decoy)
+
+    def running(self) -> tuple[Running, ...]:
+        """What is served now."""
+        return tuple(
+            Running(decoy, service, entry.bundle, entry.ports, entry.listener.sessions)
+            for (decoy, service), entry in sorted(self._entries.items())
+        )
+
+
+def handler(bundle: ServiceBundle, previous: Handler | None = None) -> Handler:
+    """The handler of a bundle, made by its service's server module.
+
+    Raises:
+        ValueError: the bundle names a service that is not known here.
+        msgspec.ValidationError: its persona is not one of that service.
+    """
+    kind = services().get(bundle.type)
+    if kind is None:
+        raise ValueError(f"unknown service {bundle.type!r}")
+    create: Create = importlib.import_module(kind.server).create
+    persona = personas.decode(kind.persona, bundle.persona)
+    return create(Setting(persona, bundle.files, bundle.seed, bundle.facts), previous)
+
+
+def preload() -> None:
+    """Import every server module: after privileges are gone no file can be read any more."""
+    for kind in services().values():
+        importlib.import_module(kind.server)

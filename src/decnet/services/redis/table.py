@@ -1,0 +1,164 @@
+"""The command table: what redis says about each command (recorded data), and the function that carries it out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+import decnet
+from decnet.services.redis.reply import Members, Refused, Status
+
+DATA = Path(decnet.__file__).parent / "templates" / "redis" / "7.0"
+"""COMMAND and COMMAND DOCS as redis 7.0.15 answers them, one command a line, sets as ``{"set": […]}``."""
+
+_COMMANDS = msgspec.json.decode((DATA / "commands.json").read_bytes())
+_DOCS = msgspec.json.decode((DATA / "docs.json").read_bytes())
+
+Run = Callable[[Any], Any]
+"""Carries out a command: takes a `decnet.services.redis.call.Call`, returns a reply."""
+_RUN: dict[str, Run] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """One command or subcommand (``config|get``). A negative arity is the least number of words, name included."""
+
+    name: str
+    arity: int
+    flags: frozenset[str]
+    first: int
+    last: int
+    step: int
+    categories: frozenset[str]
+    info: list[Any]
+    """The entry of COMMAND, as a reply."""
+    docs: Any
+    run: Run | None
+    subcommands: Mapping[str, Spec] = field(default_factory=dict)
+
+    def keys(self, args: list[bytes]) -> list[bytes]:
+        """The arguments that are keys, by the simple positions of the table."""
+        if self.first <= 0:
+            return []
+        last = self.last if self.last >= 0 else len(args) + self.last
+        return args[self.first : last + 1 : self.step]
+
+
+def command(*names: str) -> Callable[[Run], Run]:
+    """Register a function as what carries out these commands."""
+
+    def register(run: Run) -> Run:
+        for name in names:
+            _RUN[name] = run
+        return run
+
+    return register
+
+
+@cache
+def table(version: tuple[int, ...]) -> Mapping[str, Spec]:
+    """The commands of a version: those that can be carried out and that it had already.
+
+    A command that is not there is not listed either, as after ``rename-command NAME ""``.
+    """
+    found = {}
+    for entry in _COMMANDS:
+        spec = _spec(entry, _DOCS.get(entry[0], {}), version)
+        if spec is not None:
+            found[spec.name] = spec
+    return found
+
+
+def _spec(entry: list[Any], docs: Mapping[str, Any], version: tuple[int, ...]) -> Spec | None:
+    if tuple(map(int, docs.get("since", "1.0.0").split("."))) > version:
+        return None
+    name = entry[0]
+    subdocs = docs.get("subcommands", {})
+    subcommands = {}
+    for sub in entry[9] if isinstance(entry[9], list) else ():
+        found = _spec(sub, subdocs.get(sub[0], {}), version)
+        if found is not None:
+            subcommands[found.name.partition("|")[2]] = found
+    run = _RUN.get(name)
+    if run is None and not subcommands:
+        return None
+    documented = {key: value for key, value in docs.items() if key != "subcommands"}
+    if subdocs:
+        documented["subcommands"] = {
+            key: value for key, value in subdocs.items() if key.partition("|")[2] in subcommands
+        }
+    return Spec(
+        name=name,
+        arity=entry[1],
+        flags=frozenset(entry[2]["set"]),
+        first=entry[3],
+        last=entry[4],
+        step=entry[5],
+        categories=frozenset(entry[6]["set"]),
+        info=_info(entry, list(subcommands.values())),
+        docs=_reply(documented),
+        run=run,
+        subcommands=subcommands,
+    )
+
+
+def _info(entry: list[Any], subcommands: list[Spec]) -> list[Any]:
+    # Tips and names are bulk strings, flags and categories simple strings (server.c, addReplyCommandInfo).
+    told = [_reply(part) for part in entry[:9]]
+    told[7] = Members(tip.encode() for tip in entry[7]["set"])
+    told.append([sub.info for sub in subcommands] if subcommands else Members())
+    return told
+
+
+def _reply(value: Any) -> Any:
+    """Recorded data as a reply: texts are bulk strings, in sets simple strings."""
+    if isinstance(value, str):
+        return value.encode()
+    if isinstance(value, list):
+        return [_reply(item) for item in value]
+    if isinstance(value, dict):
+        if value.keys() == {"set"}:
+            return Members(Status(v.encode()) if isinstance(v, str) else _reply(v) for v in value["set"])
+        return {key.encode(): _reply(item) for key, item in value.items()}
+    return value
+
+
+def find(commands: Mapping[str, Spec], args: list[bytes]) -> Spec:
+    """The spec of a request, its arity checked. Raises `Refused` with redis' own words (server.c, processCommand)."""
+    name = args[0].lower().decode("latin-1")
+    spec = commands.get(name)
+    if spec is None:
+        raise Refused(_unknown(args))
+    if spec.subcommands:
+        if len(args) > 1:
+            chosen = spec.subcommands.get(args[1].lower().decode("latin-1"))
+            if chosen is not None:
+                spec = chosen
+            elif spec.run is None:
+                raise Refused(
+                    b"ERR unknown subcommand '%b'. Try %b HELP." % (args[1][:128], name.upper().encode())
+                )
+        elif spec.run is None:
+            raise wrong_arity(spec.name)
+    if (spec.arity > 0 and spec.arity != len(args)) or len(args) < -spec.arity:
+        raise wrong_arity(spec.name)
+    return spec
+
+
+def wrong_arity(name: str) -> Refused:
+    """The refusal of too few or too many arguments."""
+    return Refused(f"ERR wrong number of arguments for '{name}' command")
+
+
+def _unknown(args: list[bytes]) -> bytes:
+    told = b""
+    for arg in args[1:]:
+        if len(told) >= 128:
+            break
+        told += b"'%b' " % arg[: 128 - len(told)]
+    return b"ERR unknown command '%b', with args beginning with: %b" % (args[0][:128], told)

@@ -1,0 +1,79 @@
+"""Giving out IPv4 and MAC addresses: pure, in file order, with what was given out before kept."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from ipaddress import IPv4Address, IPv4Network
+
+from decnet.draw import Draw
+from decnet.ini import AddressRange
+
+BENCHMARK = IPv4Network("198.18.0.0/15")
+"""RFC 2544 section C.2.2: never routed, so an isolated LAN cannot shadow a real one."""
+
+_MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
+_TRIES = 64
+
+
+class Pool:
+    """Addresses for decoys that name none, handed out in order."""
+
+    def __init__(self, subnet: IPv4Network, ranges: Sequence[AddressRange], taken: Iterable[IPv4Address]) -> None:
+        self._taken = set(taken)
+        self._subnet = subnet
+        self._ranges = ranges
+        self._free = self._walk()
+
+    def take(self, held: IPv4Address | None) -> IPv4Address | None:
+        """The held address while it is still of this pool, else the first free one; None when none is left."""
+        if held is not None and held not in self._taken and self._covers(held):
+            self._taken.add(held)
+            return held
+        for address in self._free:
+            if address not in self._taken:
+                self._taken.add(address)
+                return address
+        return None
+
+    def _covers(self, address: IPv4Address) -> bool:
+        if address not in self._subnet:
+            return False
+        return not self._ranges or any(r.first <= address <= r.last for r in self._ranges)
+
+    def _walk(self) -> Iterator[IPv4Address]:
+        if not self._ranges:
+            yield from self._subnet.hosts()
+        for one in self._ranges:
+            for number in range(int(one.first), int(one.last) + 1):
+                yield IPv4Address(number)
+
+
+def free_subnet(used: Iterable[IPv4Network]) -> IPv4Network:
+    """The first /24 of 198.18.0.0/15 that overlaps nothing in ``used``."""
+    occupied = tuple(used)
+    return next(
+        candidate for candidate in BENCHMARK.subnets(new_prefix=24) if not any(map(candidate.overlaps, occupied))
+    )
+
+
+def parse_mac(text: str) -> str | None:
+    """A MAC address in lower case with colons, or None when the text is none."""
+    folded = text.lower().replace("-", ":")
+    return folded if _MAC.fullmatch(folded) else None
+
+
+def is_multicast(mac: str) -> bool:
+    """Whether the group bit is set (IEEE 802, section 8.2): no host has such an address."""
+    return bool(int(mac[:2], 16) & 1)
+
+
+def draw_mac(prefixes: Sequence[str], draw: Draw, taken: set[str]) -> str:
+    """A MAC with one of the prefixes that nobody has yet."""
+    prefix = draw.pick(prefixes).lower()
+    for _ in range(_TRIES):
+        rest = draw.bytes(6 - len(prefix.split(":")))
+        mac = ":".join((prefix, *(f"{byte:02x}" for byte in rest)))
+        if mac not in taken:
+            return mac
+    raise ValueError(f"no free MAC address with the prefix {prefix}")

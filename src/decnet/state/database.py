@@ -1,0 +1,115 @@
+"""The database file: opened for writing, or read without leaving a trace."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+import msgspec
+from sqlalchemy import Connection, create_engine
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.pool import StaticPool
+
+from decnet.errors import StateError
+from decnet.state.schema import FORMAT, house, metadata
+
+BUSY_SECONDS = 30
+"""How long a write waits for one of another network, which holds the database for milliseconds."""
+_APPLICATION_ID = 0x6465636E
+"""``decn`` (sqlite.org/pragma.html, application_id)."""
+
+
+@contextmanager
+def writing(path: Path, *, made_folder: bool) -> Iterator[Connection]:
+    """A connection that may write; the file is made where there is none. Raises `StateError`."""
+    with guarded(path), _connected(lambda: _open_writer(path)) as connection:
+        _check(connection, path)
+        if _pragma(connection, "user_version") == 0:
+            with connection.begin():
+                metadata.create_all(connection)
+                connection.execute(house.insert().values(id=1, made_folder=made_folder))
+                connection.exec_driver_sql(f"PRAGMA user_version = {FORMAT}")
+                connection.exec_driver_sql(f"PRAGMA application_id = {_APPLICATION_ID}")
+        yield connection
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[Connection]:
+    """A connection that reads only and makes no file. Raises `StateError`."""
+    with guarded(path), _connected(lambda: _open_reader(path)) as connection:
+        _check(connection, path)
+        yield connection
+
+
+@contextmanager
+def guarded(path: Path) -> Iterator[None]:
+    """Turn what the database and the decoder raise into `StateError`."""
+    try:
+        yield
+    except (DatabaseError, sqlite3.DatabaseError) as error:
+        cause = getattr(error, "orig", None) or error
+        raise StateError(
+            f"the state in {path} cannot be used: {cause}",
+            hint="restore the file from a backup, or move it away and apply again",
+        ) from None
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise StateError(
+            f"the state in {path} holds what cannot be read: {error}",
+            hint="restore the file from a backup, or move it away and apply again",
+        ) from None
+    except OSError as error:
+        raise StateError(
+            f"the state in {path} cannot be opened: {error.strerror or error}",
+            hint="run as the user who applied (root), or name another folder in DECNET_STATE_DIR",
+        ) from None
+
+
+@contextmanager
+def _connected(opened: object) -> Iterator[Connection]:
+    engine = create_engine("sqlite://", creator=opened, poolclass=StaticPool)
+    try:
+        with engine.connect() as connection:
+            yield connection
+    finally:
+        engine.dispose()
+
+
+def _open_writer(path: Path) -> sqlite3.Connection:
+    # SQLite gives its -wal and -shm files the mode of the database, so this one call fixes all three.
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, check_same_thread=False)
+    connection.execute("PRAGMA journal_mode = WAL")
+    # With NORMAL a power cut may lose the last transactions, a killed process none; after a power cut the world is
+    # gone as well, and the next command looks at it.
+    connection.execute("PRAGMA synchronous = NORMAL")
+    return connection
+
+
+def _open_reader(path: Path) -> sqlite3.Connection:
+    # A reader of a WAL database makes -wal and -shm files, except of an "immutable" one. Where a WAL with content
+    # is there (somebody writes, or was killed), it has to be read too, and those files exist already.
+    with path.open("rb"):
+        pass
+    wal = path.with_name(path.name + "-wal")
+    fixed = not wal.exists() or wal.stat().st_size == 0
+    uri = f"file:{quote(str(path))}?mode=ro" + ("&immutable=1" if fixed else "")
+    return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, check_same_thread=False)
+
+
+def _check(connection: Connection, path: Path) -> None:
+    version = _pragma(connection, "user_version")
+    if version > FORMAT:
+        raise StateError(
+            f"the state in {path} has format {version}; this release reads formats up to {FORMAT}",
+            hint="use the newer release that wrote it",
+        )
+
+
+def _pragma(connection: Connection, name: str) -> int:
+    value = int(connection.exec_driver_sql(f"PRAGMA {name}").scalar_one())
+    connection.rollback()
+    return value

@@ -1,0 +1,274 @@
+"""The one writer of the state, and the reader of its snapshots."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from decnet.errors import Span, StateError
+from decnet.spec import Identity
+from decnet.state import schema
+from decnet.state.database import guarded, reading
+from decnet.state.documents import HASH_VERSION, decode, digest, encode
+from decnet.state.model import About, Effect, Entry, Failure, Saved, Snapshot
+from decnet.world import Id, Resource, Service
+
+KEPT_RUNS = 20
+"""Runs whose journal is kept."""
+OPEN = "intent"
+
+
+class Store:
+    """Writes one network's state. Each method is one transaction; all belong to one thread. They raise `StateError`."""
+
+    def __init__(self, connection: Connection, path: Path, network: str) -> None:
+        self._connection = connection
+        self._path = path
+        self.network = network
+        self._serial = 0
+
+    def snapshot(self) -> Snapshot:
+        """What is saved now."""
+        with guarded(self._path):
+            return snapshot(self._connection, self._path, self.network)
+
+    def begin(self, about: About, identity: Identity) -> int:
+        """Begin a run: the serial goes up; a network that is new gets its lineage and this identity for good."""
+        table = schema.network
+        fresh = {"file": about.file, "env": about.env, "runtime": about.runtime, "format": schema.FORMAT}
+        with guarded(self._path), self._connection.begin():
+            new = insert(table).values(
+                name=self.network,
+                lineage=str(uuid.uuid4()),
+                serial=1,
+                secret=identity.secret,
+                created=int(identity.created.timestamp()),
+                **fresh,
+            )
+            self._connection.execute(
+                new.on_conflict_do_update(
+                    index_elements=[table.c.name], set_={**fresh, "serial": table.c.serial + 1}
+                )
+            )
+            self._serial = self._connection.execute(
+                select(table.c.serial).where(table.c.name == self.network)
+            ).scalar_one()
+        return self._serial
+
+    def intend(self, entries: Sequence[Entry]) -> None:
+        """Write down what is about to be done."""
+        if not entries:
+            return
+        now = time.time()
+        rows = [
+            {
+                "network": self.network,
+                "serial": self._serial,
+                "op": entry.op,
+                "kind": entry.resource.id.kind.value,
+                "resource": str(entry.resource.id),
+                "action": entry.action,
+                "document": encode(entry.resource),
+                "state": OPEN,
+                "time": now,
+                "reason": entry.reason,
+                "file": entry.span.file,
+                "line": entry.span.line,
+            }
+            for entry in entries
+        ]
+        with guarded(self._path), self._connection.begin():
+            self._connection.execute(schema.journal.insert(), rows)
+
+    def finish(self, effects: Sequence[Effect], failures: Sequence[Failure] = ()) -> None:
+        """Write down what was done, with what is saved from now on, and what failed."""
+        with guarded(self._path), self._connection.begin():
+            self._save(effects)
+            self._mark([(effect.op, "done", "") for effect in effects])
+            self._mark([(failure.op, "failed", failure.reason) for failure in failures])
+
+    def resolve(self, found: Mapping[Id, Saved | None]) -> None:
+        """Close the open intents of a run that was killed; ``found`` is what the world holds of their resources."""
+        table = schema.journal
+        with guarded(self._path), self._connection.begin():
+            self._save([Effect(0, id_, saved) for id_, saved in found.items()])
+            self._connection.execute(
+                update(table)
+                .where(table.c.network == self.network, table.c.state == OPEN)
+                .values(state="resolved")
+            )
+
+    def end(self) -> None:
+        """End a run: contents that no applied service has any more go, and the journal of old runs."""
+        journal, kept = (
+            schema.journal,
+            select(schema.resource.c.blob).where(schema.resource.c.blob.is_not(None)),
+        )
+        with guarded(self._path), self._connection.begin():
+            self._connection.execute(delete(schema.blob).where(schema.blob.c.hash.not_in(kept)))
+            self._connection.execute(
+                delete(journal).where(
+                    journal.c.network == self.network, journal.c.serial <= self._serial - KEPT_RUNS
+                )
+            )
+
+    def forget(self) -> bool:
+        """Forget the network altogether. True when no other is left."""
+        with guarded(self._path), self._connection.begin():
+            for table in (schema.resource, schema.journal):
+                self._connection.execute(delete(table).where(table.c.network == self.network))
+            self._connection.execute(delete(schema.network).where(schema.network.c.name == self.network))
+            left = self._connection.execute(select(schema.network.c.name).limit(1)).first()
+        if left is not None:
+            self.end()
+        return left is None
+
+    def _save(self, effects: Sequence[Effect]) -> None:
+        table = schema.resource
+        rows = [_row(self.network, effect.saved) for effect in effects if effect.saved is not None]
+        gone = [str(effect.id) for effect in effects if effect.saved is None]
+        blobs = [
+            {"hash": effect.saved.resource.bundle, "content": effect.content}
+            for effect in effects
+            if effect.saved and effect.content is not None and isinstance(effect.saved.resource, Service)
+        ]
+        if blobs:
+            self._connection.execute(insert(schema.blob).on_conflict_do_nothing(), blobs)
+        if rows:
+            self._connection.execute(insert(table).prefix_with("OR REPLACE"), rows)
+        if gone:
+            statement = delete(table).where(table.c.network == self.network, table.c.id == bindparam("gone"))
+            self._connection.execute(statement, [{"gone": id_} for id_ in gone])
+
+    def _mark(self, marks: Sequence[tuple[int, str, str]]) -> None:
+        table = schema.journal
+        if marks:
+            statement = (
+                update(table)
+                .where(
+                    table.c.network == self.network,
+                    table.c.serial == self._serial,
+                    table.c.op == bindparam("number"),
+                )
+                .values(
+                    state=bindparam("outcome"),
+                    reason=table.c.reason + bindparam("why"),
+                )
+            )
+            self._connection.execute(
+                statement,
+                [
+                    {"number": op, "outcome": outcome, "why": f": {why}" if why else ""}
+                    for op, outcome, why in marks
+                ],
+            )
+
+
+class Contents(Mapping[str, bytes]):
+    """Contents of bundles by hash, each read from the file when it is asked for."""
+
+    def __init__(self, path: Path, hashes: frozenset[str]) -> None:
+        self._path = path
+        self._hashes = hashes
+
+    def __getitem__(self, key: str) -> bytes:
+        if key not in self._hashes:
+            raise KeyError(key)
+        with reading(self._path) as connection:
+            statement = select(schema.blob.c.content).where(schema.blob.c.hash == key)
+            content = connection.execute(statement).scalar_one_or_none()
+        if content is None:
+            raise KeyError(key)
+        return bytes(content)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._hashes)
+
+    def __len__(self) -> int:
+        return len(self._hashes)
+
+
+def names(connection: Connection) -> list[About]:
+    """Every network of a database."""
+    table = schema.network
+    rows = connection.execute(
+        select(table.c.name, table.c.file, table.c.env, table.c.runtime).order_by(table.c.name)
+    )
+    return [About(*row) for row in rows]
+
+
+def snapshot(connection: Connection, path: Path, network: str) -> Snapshot:
+    """What is saved of one network, read in one transaction."""
+    table = schema.network
+    with connection.begin():
+        row = connection.execute(select(table).where(table.c.name == network)).one_or_none()
+        if row is None:
+            return Snapshot(About(network))
+        if row.format > schema.FORMAT:
+            raise StateError(
+                f"network {network} was written in format {row.format}; this release reads up to {schema.FORMAT}",
+                hint="use the newer release that wrote it",
+            )
+        resources = dict(_resources(connection, network))
+        intents = tuple(_intents(connection, network))
+    return Snapshot(
+        about=About(network, row.file, row.env, row.runtime),
+        serial=row.serial,
+        lineage=row.lineage,
+        identity=Identity(row.secret, datetime.fromtimestamp(row.created, UTC)),
+        resources=resources,
+        intents=intents,
+        contents=Contents(path, frozenset(_bundles(resources))),
+    )
+
+
+def _resources(connection: Connection, network: str) -> Iterator[tuple[Id, Saved]]:
+    table = schema.resource
+    columns = (table.c.kind, table.c.document, table.c.file, table.c.line)
+    for kind, document, file, line in connection.execute(select(*columns).where(table.c.network == network)):
+        resource = decode(kind, document)
+        yield resource.id, Saved(resource, Span(file, line))
+
+
+def _intents(connection: Connection, network: str) -> Iterator[Entry]:
+    table = schema.journal
+    columns = (
+        table.c.op,
+        table.c.action,
+        table.c.kind,
+        table.c.document,
+        table.c.reason,
+        table.c.file,
+        table.c.line,
+    )
+    statement = select(*columns).where(table.c.network == network, table.c.state == OPEN)
+    for op, action, kind, document, reason, file, line in connection.execute(statement):
+        yield Entry(op, action, decode(kind, document), reason, Span(file, line))
+
+
+def _bundles(resources: Mapping[Id, Saved]) -> Iterator[str]:
+    for saved in resources.values():
+        if isinstance(saved.resource, Service):
+            yield saved.resource.bundle
+
+
+def _row(network: str, saved: Saved) -> dict[str, object]:
+    resource: Resource = saved.resource
+    document = encode(resource)
+    return {
+        "network": network,
+        "id": str(resource.id),
+        "kind": resource.id.kind.value,
+        "document": document,
+        "hash": digest(document),
+        "hash_version": HASH_VERSION,
+        "blob": resource.bundle if isinstance(resource, Service) else None,
+        "file": saved.span.file,
+        "line": saved.span.line,
+    }

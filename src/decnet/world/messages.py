@@ -1,0 +1,159 @@
+"""What we tell the kernel to change, as encoded rtnetlink messages: one function a sentence.
+
+Encoded by pyroute2, whose import costs 0.15 s whatever part is asked for: import this module only to act.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
+from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
+from pyroute2.netlink.rtnl.rtmsg import rtmsg
+
+RTM_NEWLINK, RTM_DELLINK, RTM_NEWADDR, RTM_DELADDR, RTM_NEWROUTE, RTM_DELROUTE = 16, 17, 20, 21, 24, 25
+_REPLACE, _EXCLUDE, _CREATE = 0x100, 0x200, 0x400
+_UP = 0x1
+_SCOPE_LINK = 253
+_PROTO_STATIC = 4
+_NOPREFIXROUTE = 0x200
+
+Attributes = Sequence[tuple[str, Any]]
+
+
+def _encode(message: Any, kind: int, flags: int, attributes: Attributes, /, **fields: int) -> bytearray:
+    for name, value in fields.items():
+        message[name] = value
+    message["attrs"] = list(attributes)
+    message["header"]["type"] = kind
+    message["header"]["flags"] = flags
+    message.encode()
+    return bytearray(message.data)
+
+
+def _new_link(attributes: Attributes, *, kind: str, data: Attributes, up: bool) -> bytearray:
+    info = {"attrs": [("IFLA_INFO_KIND", kind), ("IFLA_INFO_DATA", {"attrs": list(data)})]}
+    return _encode(
+        ifinfmsg(),
+        RTM_NEWLINK,
+        _CREATE | _EXCLUDE,
+        [*attributes, ("IFLA_LINKINFO", info)],
+        flags=_UP * up,
+        change=_UP,
+    )
+
+
+def bridge(name: str, *, group: int, mtu: int, mac: str) -> bytearray:
+    """A bridge, down: no spanning tree and so no forwarding delay, no multicast snooping (which would send queries)."""
+    return _new_link(
+        [("IFLA_IFNAME", name), ("IFLA_GROUP", group), ("IFLA_MTU", mtu), ("IFLA_ADDRESS", mac)],
+        kind="bridge",
+        data=[("IFLA_BR_STP_STATE", 0), ("IFLA_BR_FORWARD_DELAY", 0), ("IFLA_BR_MCAST_SNOOPING", 0)],
+        up=False,
+    )
+
+
+def veth(
+    peer_name: str, *, bridge_index: int, name: str, namespace_fd: int, mac: str, mtu: int, group: int, up: bool
+) -> bytearray:
+    """A pair: the host's end ``peer_name`` on the bridge, ``name`` straight in the namespace."""
+    inner: dict[str, Any] = {
+        "family": socket.AF_UNSPEC,
+        "flags": _UP * up,
+        "change": _UP,
+        "attrs": [
+            ("IFLA_IFNAME", name),
+            ("IFLA_GROUP", group),
+            ("IFLA_MTU", mtu),
+            ("IFLA_ADDRESS", mac),
+            ("IFLA_NET_NS_FD", namespace_fd),
+        ],
+    }
+    return _new_link(
+        [("IFLA_IFNAME", peer_name), ("IFLA_GROUP", group), ("IFLA_MTU", mtu), ("IFLA_MASTER", bridge_index)],
+        kind="veth",
+        data=[("VETH_INFO_PEER", inner)],
+        up=True,
+    )
+
+
+def macvlan(
+    name: str, *, parent_index: int, mac: str, mtu: int, group: int, up: bool, namespace_fd: int | None = None
+) -> bytearray:
+    """A macvlan in bridge mode on a parent, here or straight in a namespace."""
+    attributes: list[tuple[str, Any]] = [
+        ("IFLA_IFNAME", name),
+        ("IFLA_GROUP", group),
+        ("IFLA_MTU", mtu),
+        ("IFLA_ADDRESS", mac),
+        ("IFLA_LINK", parent_index),
+    ]
+    if namespace_fd is not None:
+        attributes.append(("IFLA_NET_NS_FD", namespace_fd))
+    return _new_link(attributes, kind="macvlan", data=[("IFLA_MACVLAN_MODE", "bridge")], up=up)
+
+
+def set_link(index: int, *attributes: tuple[str, Any]) -> bytearray:
+    """Change attributes of an interface, but not its state."""
+    return _encode(ifinfmsg(), RTM_NEWLINK, 0, attributes, index=index)
+
+
+def set_up(index: int, *, up: bool) -> bytearray:
+    return _encode(ifinfmsg(), RTM_NEWLINK, 0, (), index=index, flags=_UP * up, change=_UP)
+
+
+def delete_link(index: int) -> bytearray:
+    return _encode(ifinfmsg(), RTM_DELLINK, 0, (), index=index)
+
+
+def delete_group(group: int) -> bytearray:
+    """Every interface of a group in one go: one grace period of the kernel for all of them."""
+    return _encode(ifinfmsg(), RTM_DELLINK, 0, [("IFLA_GROUP", group)])
+
+
+def _address(kind: int, flags: int, index: int, address: str, options: int = 0) -> bytearray:
+    ip, _, prefix = address.partition("/")
+    attributes: list[tuple[str, Any]] = [("IFA_LOCAL", ip), ("IFA_ADDRESS", ip)]
+    if options:
+        attributes.append(("IFA_FLAGS", options))
+    elif int(prefix) < 31:
+        host_bits = (1 << (32 - int(prefix))) - 1
+        last = int.from_bytes(socket.inet_aton(ip), "big") | host_bits
+        attributes.append(("IFA_BROADCAST", socket.inet_ntoa(last.to_bytes(4, "big"))))
+    return _encode(ifaddrmsg(), kind, flags, attributes, family=socket.AF_INET, prefixlen=int(prefix), index=index)
+
+
+def add_address(index: int, address: str, *, prefix_route: bool = True) -> bytearray:
+    """``address`` with prefix length; there already is fine. Without ``prefix_route`` the subnet gets no route."""
+    return _address(RTM_NEWADDR, _CREATE | _REPLACE, index, address, 0 if prefix_route else _NOPREFIXROUTE)
+
+
+def delete_address(index: int, address: str) -> bytearray:
+    return _address(RTM_DELADDR, 0, index, address)
+
+
+def _route(kind: int, flags: int, attributes: Attributes, *, prefix: int, scope: int) -> bytearray:
+    fields = {"family": socket.AF_INET, "dst_len": prefix, "table": 254, "type": 1}
+    return _encode(rtmsg(), kind, flags, attributes, proto=_PROTO_STATIC, scope=scope, **fields)
+
+
+def default_route(index: int, gateway: str) -> bytearray:
+    """The default route, in place of the one that is there."""
+    attributes = [("RTA_GATEWAY", gateway), ("RTA_OIF", index)]
+    return _route(RTM_NEWROUTE, _CREATE | _REPLACE, attributes, prefix=0, scope=0)
+
+
+def delete_default_route(index: int) -> bytearray:
+    return _route(RTM_DELROUTE, 0, [("RTA_OIF", index)], prefix=0, scope=255)
+
+
+def host_route(index: int, ip: str, source: str) -> bytearray:
+    """One address straight behind an interface, spoken to from ``source``."""
+    attributes = [("RTA_DST", ip), ("RTA_OIF", index), ("RTA_PREFSRC", source)]
+    return _route(RTM_NEWROUTE, _CREATE | _REPLACE, attributes, prefix=32, scope=_SCOPE_LINK)
+
+
+def delete_host_route(index: int, ip: str) -> bytearray:
+    return _route(RTM_DELROUTE, 0, [("RTA_DST", ip), ("RTA_OIF", index)], prefix=32, scope=255)

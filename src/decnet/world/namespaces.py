@@ -1,0 +1,205 @@
+"""Network namespaces with a name below /run/netns, as ip-netns(8) keeps them, and threads that work inside them.
+
+A thread enters a namespace for itself alone (setns(2)), and a socket or a file of /proc/sys/net that it opens belongs
+to that namespace. A thread that went in never comes back: it ends, so that no pooled thread is left in the wrong one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import os
+import stat
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from decnet.errors import WorldError
+from decnet.world import names
+
+FOLDER = Path("/run/netns")
+_CLONE_NEWNET = 0x4000_0000
+_MS_BIND, _MS_REC, _MS_SHARED = 0x1000, 0x4000, 0x10_0000
+_MNT_DETACH = 2
+_libc = ctypes.CDLL(None, use_errno=True)
+_folder_lock = threading.Lock()
+_quiet = (
+    ("net.ipv6.conf.default.disable_ipv6", "1"),
+    ("net.ipv6.conf.default.accept_ra", "0"),
+    ("net.ipv6.conf.all.disable_ipv6", "1"),
+)
+"""IPv6 is off until the file asks for it: the kernel's own announcements would be a tell."""
+
+T = TypeVar("T")
+
+
+def _call(name: str, *arguments: object) -> None:
+    if getattr(_libc, name)(*arguments) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+
+
+def _mount(source: str, target: str, flags: int) -> None:
+    _call("mount", source.encode(), target.encode(), b"none", ctypes.c_ulong(flags), None)
+
+
+def enter(fd: int) -> None:
+    """Move this thread into a namespace, for good. Only for a thread that ends afterwards."""
+    _call("setns", fd, _CLONE_NEWNET)
+
+
+def in_thread(work: Callable[[], T]) -> T:
+    """Run ``work`` in a thread of its own that ends with it; raise here what it raises."""
+    results: list[T] = []
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            results.append(work())
+        except BaseException as error:  # noqa: BLE001 (carried over to the caller's thread, whatever it is)
+            errors.append(error)
+
+    thread = threading.Thread(target=run, name="namespace")
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors[0]
+    return results[0]
+
+
+def inside(fd: int, work: Callable[[], T]) -> T:
+    """Run ``work`` in a thread inside the namespace that ``fd`` is open on."""
+
+    def entered() -> T:
+        enter(fd)
+        return work()
+
+    return in_thread(entered)
+
+
+def path(network: str, decoy: str) -> Path:
+    return FOLDER / names.namespace(network, decoy)
+
+
+def decoys(network: str) -> list[str]:
+    """Decoys of a network that have a namespace, by name. Needs no privilege."""
+    try:
+        entries = os.listdir(FOLDER)
+    except FileNotFoundError:
+        return []
+    found = (names.decoy_of(network, entry) for entry in entries)
+    return sorted(decoy for decoy in found if decoy and exists(network, decoy))
+
+
+def exists(network: str, decoy: str) -> bool:
+    """Whether the name is mounted on a namespace, and not a file left over from an interrupted create."""
+    try:
+        return path(network, decoy).lstat().st_dev != FOLDER.stat().st_dev
+    except FileNotFoundError:
+        return False
+
+
+@contextlib.contextmanager
+def opened(network: str, decoy: str) -> Iterator[int]:
+    """An open descriptor of a decoy's namespace; raises `WorldError` when there is none."""
+    if not exists(network, decoy):
+        raise WorldError(f"decoy {decoy} has no namespace", hint="plan and apply again: something removed it meanwhile")
+    fd = os.open(path(network, decoy), os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def create(network: str, decoy: str, prepare: Callable[[], None]) -> None:
+    """Make a decoy's namespace unless it is there, and run ``prepare`` inside it either way."""
+    _prepare_folder()
+    target = path(network, decoy)
+    if exists(network, decoy):
+        with opened(network, decoy) as fd:
+            inside(fd, prepare)
+        return
+    _touch(target)
+
+    def make() -> None:
+        _call("unshare", _CLONE_NEWNET)
+        for key, value in _quiet:
+            with contextlib.suppress(FileNotFoundError):  # a kernel without IPv6
+                write_sysctl(key, value)
+        prepare()
+        _mount(f"/proc/self/task/{threading.get_native_id()}/ns/net", str(target), _MS_BIND)
+
+    in_thread(make)
+
+
+def remove(network: str, decoy: str) -> None:
+    """Take the name away; the kernel frees the namespace when nothing is left in it."""
+    target = path(network, decoy)
+    try:
+        _call("umount2", str(target).encode(), _MNT_DETACH)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOENT):  # not mounted, not there
+            raise
+    target.unlink(missing_ok=True)
+
+
+def remove_leftovers(network: str) -> None:
+    """Unlink names of a network that an interrupted create left without a namespace."""
+    with contextlib.suppress(FileNotFoundError):
+        for entry in os.listdir(FOLDER):
+            decoy = names.decoy_of(network, entry)
+            if decoy is not None:
+                remove(network, decoy)
+
+
+def _touch(target: Path) -> None:
+    try:
+        os.close(os.open(target, os.O_RDONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444))
+    except FileExistsError:
+        if not stat.S_ISREG(target.lstat().st_mode):
+            raise WorldError(
+                f"{target} is not a namespace", hint="it is in the way of a decoy's namespace and not ours: move it"
+            ) from None
+
+
+def _prepare_folder() -> None:
+    """As ip-netns(8) does: a shared mount of its own, so that every mount namespace sees new names and loses old ones."""
+    with _folder_lock:
+        FOLDER.mkdir(mode=0o755, parents=True, exist_ok=True)
+        try:
+            _mount("", str(FOLDER), _MS_SHARED | _MS_REC)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            _mount(str(FOLDER), str(FOLDER), _MS_BIND | _MS_REC)
+            _mount("", str(FOLDER), _MS_SHARED | _MS_REC)
+
+
+def _sysctl_path(key: str) -> str:
+    parts = key.split(".")
+    if parts[0] != "net" or not all(parts) or "/" in key:
+        raise WorldError(f"sysctl {key!r} does not belong to a network namespace", hint="keys start with net.")
+    return "/proc/sys/" + "/".join(parts)
+
+
+def write_sysctl(key: str, value: str) -> None:
+    """Set a net.* sysctl of this thread's namespace. Raises OSError."""
+    fd = os.open(_sysctl_path(key), os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(fd, value.encode())
+    finally:
+        os.close(fd)
+
+
+def read_sysctl(key: str) -> str | None:
+    """A net.* sysctl of this thread's namespace with single spaces, None where the kernel has no such key."""
+    try:
+        fd = os.open(_sysctl_path(key), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        return " ".join(os.read(fd, 4096).decode().split())
+    finally:
+        os.close(fd)

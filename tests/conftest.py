@@ -1,0 +1,9 @@
+"""What every test stands on: a developer's environment, and nobody else's."""
+
+import os
+
+os.environ["DECNET_DEVELOPER"] = "true"
+os.environ["DECNET_DEVELOPER_TRACING"] = "false"
+os.environ["DECNET_DB_TYPE"] = "sqlite"
+for name in ("DECNET_ENV", "DECNET_STATE_DIR", "DECNET_RUN_DIR", "NO_COLOR"):
+    os.environ.pop(name, None)
