@@ -1,34 +1,61 @@
-"""Profile folders → Catalog: names come from the files' names, each file is read when somebody asks for it."""
+"""Profile folders → Catalog. Names come from the names of the files; a file is read when somebody asks for it.
+
+So loading costs four listings of folders, and a network pays for the profiles that it uses. A mistake in a profile
+is therefore an `InvalidInput` out of the look-up of that profile.
+"""
 
 from __future__ import annotations
 
-import configparser
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Generic, TypeVar
 
 import decnet
-from decnet.catalog.model import Archetype, Catalog, Distro, Os, Vendor
+from decnet.catalog.model import Catalog, Os
+from decnet.catalog.profile import ARCHETYPE, DISTRO, OS, VENDOR, Kind, build, known_names
+from decnet.errors import InvalidInput, Problem, Span
+from decnet.ini import Document, Section, Text, did_you_mean, fold, gather
+from decnet.ini import load as read
+from decnet.ini.names import quote
 
 T = TypeVar("T")
+INSTALLED = Path(decnet.__file__).parent / "profiles"
 SYSTEM = Path("/etc/decnet/profiles")
 
 
 class Profiles(Mapping[str, T], Generic[T]):
-    """Profiles of one kind by slug."""
+    """Profiles of one kind by name; ``in``, ``len`` and iteration read no file."""
 
-    __slots__ = ("_build", "_paths", "_read")
+    __slots__ = ("_kind", "_names", "_open", "_paths", "_read")
 
-    def __init__(self, folders: Sequence[Path], build: Callable[[str, Mapping[str, str]], T]) -> None:
-        self._paths = {path.stem: path for folder in folders for path in sorted(folder.glob("*.ini"))}
-        self._build = build
+    def __init__(self, kind: Kind[T], roots: Sequence[Path], names: Mapping[str, Collection[str]]) -> None:
+        self._kind = kind
+        self._names = names
+        self._paths: dict[str, list[Path]] = {}
+        for root in roots:
+            for path in sorted((root / kind.folder).glob("*.ini")):
+                self._paths.setdefault(path.stem.lower(), []).append(path)
         self._read: dict[str, T] = {}
+        self._open: list[str] = []
 
     def __getitem__(self, name: str) -> T:
+        """The profile. Raises `KeyError` without one, `InvalidInput` when its file is wrong."""
         if name not in self._read:
-            self._read[name] = self._build(name, _flat(self._paths[name]))
+            self._read[name] = self._build(name, self._paths[name])
         return self._read[name]
+
+    def _build(self, name: str, paths: Sequence[Path]) -> T:
+        # A profile that is based on its own name means the one that its file stands in for.
+        depth = self._open.count(name)
+        if depth == len(paths):
+            message = f"profiles are based on each other: {' → '.join((*self._open, name))}"
+            raise InvalidInput((Problem("profile-cycle", message, Span(str(paths[0]), 0)),))
+        self._open.append(name)
+        try:
+            given, where = _given(self._kind, read(paths[-1 - depth]))
+            return build(self._kind, name, given, where, bases=self, names=self._names)
+        finally:
+            self._open.pop()
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._paths)
@@ -41,106 +68,81 @@ class Profiles(Mapping[str, T], Generic[T]):
 
 
 class Aliases(Mapping[str, str]):
-    """Further names of operating systems → slugs."""
+    """Further names of operating systems → names; case does not count, nor ``_`` for ``-``."""
+
+    __slots__ = ("_names", "_oses")
 
     def __init__(self, oses: Mapping[str, Os]) -> None:
         self._oses = oses
-        self._names: dict[str, str] | None = None
+        self._names: dict[str, str] = {}
 
     def _table(self) -> dict[str, str]:
-        if self._names is None:
-            self._names = {alias: os.name for os in self._oses.values() for alias in os.aliases}
+        if not self._names:
+            self._names = {fold(alias): name for name, os in self._oses.items() for alias in os.aliases}
         return self._names
 
     def __getitem__(self, name: str) -> str:
-        return self._table()[name]
+        return self._table()[fold(name)]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._table())
+        return (alias for os in self._oses.values() for alias in os.aliases)
 
     def __len__(self) -> int:
         return len(self._table())
 
 
 def load(overlays: Sequence[Path] = ()) -> Catalog:
-    """The catalogue of the installed profiles, /etc/decnet/profiles and then each overlay; the same name wins."""
-    roots = (Path(decnet.__file__).parent / "profiles", SYSTEM, *overlays)
-    oses = Profiles([root / "os" for root in roots], _os)
-    return Catalog(
-        distros=Profiles([root / "distros" for root in roots], _distro),
+    """The catalogue of the installed profiles, /etc/decnet/profiles, then each overlay folder; the same name wins.
+
+    Takes about a millisecond. Raises nothing: a folder that is not there has no profiles.
+    """
+    roots = (INSTALLED, SYSTEM, *overlays)
+    names: dict[str, Collection[str]] = {}
+    oses = Profiles(OS, roots, names)
+    catalog = Catalog(
+        distros=Profiles(DISTRO, roots, names),
         oses=oses,
-        vendors=Profiles([root / "vendors" for root in roots], _vendor),
-        archetypes=Profiles([root / "archetypes" for root in roots], _archetype),
+        vendors=Profiles(VENDOR, roots, names),
+        archetypes=Profiles(ARCHETYPE, roots, names),
         os_aliases=Aliases(oses),
     )
+    names |= known_names(catalog)
+    return catalog
 
 
-def _flat(path: Path) -> dict[str, str]:
-    parser = configparser.ConfigParser(interpolation=None, delimiters=("=",), inline_comment_prefixes=None)
-    parser.optionxform = str  # type: ignore[assignment,method-assign]
-    parser.read_string(path.read_text(encoding="utf-8"), str(path))
-    first, *rest = parser.sections()
-    flat = dict(parser[first])
-    for section in rest:
-        flat |= {f"{section}.{key}": value for key, value in parser[section].items()}
-    return flat
+def _given(kind: Kind[T], document: Document) -> tuple[dict[str, Text], Span]:
+    """The keys of a profile file as those of one section, and the place of that section. Raises `InvalidInput`."""
+    given: dict[str, Text] = {}
+    problems: list[Problem] = []
+    where = Span(document.file, 0)
+    for section in document.sections.values():
+        if section.key == kind.name:
+            where = section.span
+        elif fold(section.key) not in kind.tables and not kind.any_table:
+            known = (kind.name, *(table.replace("_", "-") for table in kind.tables))
+            message = f"unknown section [{section.name}] in a profile of this kind"
+            problems.append(
+                Problem("unknown-section", message, section.span, did_you_mean(section.name, known))
+            )
+            continue
+        problems += _parents(section)
+        values, unread = gather(document, (section,))
+        problems += unread
+        prefix = "" if section.key == kind.name else f"{fold(section.key)}."
+        given |= {prefix + key: found.text for key, found in values.items()}
+    if not where.line:
+        message = f"{quote(document.file)} has no section [{kind.name}]"
+        problems.append(
+            Problem("missing-section", message, where, f"a file in {kind.folder}/ begins with [{kind.name}]")
+        )
+    if problems:
+        raise InvalidInput(tuple(problems))
+    return given, where
 
 
-def _list(given: Mapping[str, str], key: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in re.split(r"[,;\n]", given.get(key, "")) if part.strip())
-
-
-def _below(given: Mapping[str, str], prefix: str) -> dict[str, str]:
-    return {key.removeprefix(prefix): value for key, value in given.items() if key.startswith(prefix)}
-
-
-def _distro(name: str, given: Mapping[str, str]) -> Distro:
-    return Distro(
-        name=name,
-        title=given["title"],
-        family=given["family"],
-        os=given.get("os", "linux"),
-        kernel=given["kernel"],
-        kernel_build=given["kernel_build"],
-        machine=given.get("machine", "x86_64"),
-        shell=given.get("shell", "/bin/bash"),
-        package_manager=given["package_manager"],
-        released=given["released"],
-        hostname=given.get("hostname", "srv{{ n2 }}"),
-        image=given["image"],
-        os_release={key: value.strip('"') for key, value in _below(given, "os-release.").items()},
-        versions=_below(given, "versions."),
-    )
-
-
-def _os(name: str, given: Mapping[str, str]) -> Os:
-    return Os(
-        name,
-        given["title"],
-        given["family"],
-        {key: value for key, value in given.items() if key.startswith("net.")} | _below(given, "sysctls."),
-        _list(given, "vendors"),
-        _list(given, "aliases"),
-    )
-
-
-def _vendor(name: str, given: Mapping[str, str]) -> Vendor:
-    return Vendor(name, given["title"], _list(given, "prefixes"))
-
-
-def _archetype(name: str, given: Mapping[str, str]) -> Archetype:
-    personas: dict[str, dict[str, str]] = {}
-    for key, value in given.items():
-        service, dot, option = key.partition(".")
-        if dot:
-            personas.setdefault(service, {})[option] = value
-    return Archetype(
-        name,
-        given["title"],
-        _list(given, "services"),
-        given["os"],
-        _list(given, "distros"),
-        _list(given, "vendors"),
-        _list(given, "hostnames"),
-        personas,
-    )
+def _parents(section: Section) -> list[Problem]:
+    hint = "name another profile with the key: base = NAME"
+    return [
+        Problem("unknown-parent", "a section of a profile has no parents", parent.span, hint)
+        for parent in section.parents
+    ]

@@ -11,7 +11,8 @@ class Distro:
     """A release of a Linux distribution: what it calls itself and what it ships.
 
     ``versions`` maps a package (``openssh``, ``apache``, ``nginx``, ``redis`` …) to the version string as that
-    release ships it, in the form its banner shows. ``os_release`` is /etc/os-release, key by key, in order.
+    release ships it, in the form its banner shows. ``os_release`` is /etc/os-release, key by key, in order, each value
+    to the letter, with the quotes that this release puts around it.
     """
 
     name: str

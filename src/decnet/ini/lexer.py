@@ -5,8 +5,8 @@ blank and comment lines may stand between. The parser makes values of the tokens
 
 Quotes: ``"`` opens a quotation at the start of a line of the value and after a separator, where it may run on over
 continuation lines, and after white space, where it must close on the same line (else it is an ordinary character, as
-in ``3.5 " disk``). Inside, nothing is a comment. The indentation of the first line inside a quotation is layout
-and taken off those that follow too.
+in ``3.5 " disk``). Inside, nothing is a comment. The indentation of the first continuation line that a quotation
+touches is layout, and taken off the lines inside quotations after it.
 """
 
 from __future__ import annotations
@@ -76,6 +76,8 @@ class Entry:
 
     def lines(self) -> list[Piece]:
         """The pieces that make up the value: no comment lines, no empty lines at either end."""
+        if len(self.pieces) == 1:
+            return self.pieces if self.pieces[0].text else []
         kept = [piece for n, piece in enumerate(self.pieces) if n == 0 or piece.text or not piece.comment]
         while kept and not kept[-1].text:
             kept.pop()
@@ -99,18 +101,9 @@ def lex(text: str, file: str, problems: list[Problem]) -> Iterator[Token]:
     for number, line in enumerate(split_lines(text), 1):
         body = line.strip(WHITE)
         indent = len(line) - len(line.lstrip(WHITE))
-        if entry is not None and (not body or indent > entry.indent or body[0] in "#;"):
-            quoted = entry.open_quote is not None
-            if not body:
-                entry.pieces.append(Piece(number, 1, "", "", line))
-                continue
-            if body[0] in "#;" and not quoted:
-                entry.pieces.append(Piece(number, indent + 1, "", body, line))
-                continue
-            if indent > entry.indent:
-                _continue(entry, number, line, indent, file)
-                continue
         if entry is not None:
+            if _extend(entry, number, line, indent, file):
+                continue
             yield from _finish(entry, problems)
             entry = None
         if not body:
@@ -137,6 +130,9 @@ def _finish(entry: Entry, problems: list[Problem]) -> Iterator[Token]:
             )
         )
     last = len(entry.pieces)
+    if last < 2:
+        yield entry
+        return
     while last > 1 and not entry.pieces[last - 1].text:
         last -= 1
     trailing = entry.pieces[last:]
@@ -201,12 +197,25 @@ def _entry(number: int, line: str, indent: int, file: str, problems: list[Proble
     return entry
 
 
-def _continue(entry: Entry, number: int, line: str, indent: int, file: str) -> None:
+def _extend(entry: Entry, number: int, line: str, indent: int, file: str) -> bool:
+    """Add the line to the entry if it belongs to it: blank, a comment, or indented deeper than the key."""
+    if indent == len(line):
+        entry.pieces.append(Piece(number, 1, "", "", line))
+        return True
+    if line[indent] in "#;" and entry.open_quote is None:
+        entry.pieces.append(Piece(number, indent + 1, "", line.strip(WHITE), line))
+        return True
+    if indent <= entry.indent:
+        return False
     if entry.open_quote is not None:
         if entry.hang < 0:
             entry.hang = indent
-        indent = min(indent, entry.hang)
+        _take(entry, number, line, min(indent, entry.hang), file)
+        return True
     _take(entry, number, line, indent, file)
+    if entry.open_quote is not None and entry.hang < 0:
+        entry.hang = indent
+    return True
 
 
 def _take(entry: Entry, number: int, line: str, start: int, file: str) -> None:
@@ -250,5 +259,4 @@ def opens(text: str, start: int, at: int) -> bool:
     if before == at - 1:
         return False
     close = text.find('"', at + 1)
-    line_end = text.find("\n", at + 1)
-    return close >= 0 and (line_end < 0 or close < line_end)
+    return close >= 0 and text.find("\n", at + 1, close) < 0

@@ -1,6 +1,20 @@
 """The network a file declares: checked values, every error at once."""
 
+from decnet.spec.build import build, network_name
 from decnet.spec.identity import Identity
+from decnet.spec.machine import Held, Machine
 from decnet.spec.model import Decoy, Lan, LanDriver, Network, Runtime, Service
 
-__all__ = ["Decoy", "Identity", "Lan", "LanDriver", "Network", "Runtime", "Service"]
+__all__ = [
+    "Decoy",
+    "Held",
+    "Identity",
+    "Lan",
+    "LanDriver",
+    "Machine",
+    "Network",
+    "Runtime",
+    "Service",
+    "build",
+    "network_name",
+]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
+from typing import ClassVar
 
 from decnet.draw import Draw
-from decnet.ini import AddressRange
+from decnet.ini.values import AddressRange
 
 BENCHMARK = IPv4Network("198.18.0.0/15")
 """RFC 2544 section C.2.2: never routed, so an isolated LAN cannot shadow a real one."""
@@ -16,10 +18,30 @@ _MAC = re.compile(r"[0-9a-f]{2}(?::[0-9a-f]{2}){5}")
 _TRIES = 64
 
 
+@dataclass(frozen=True, slots=True)
+class Range:
+    """IPv4 addresses from ``first`` to ``last``, both included."""
+
+    label: ClassVar[str] = AddressRange.label
+    first: IPv4Address
+    last: IPv4Address
+
+    @classmethod
+    def parse(cls, text: str) -> Range:
+        """An address, ``a-b``, ``192.168.1.110-199`` or a CIDR block. Raises `ValueError`."""
+        both = AddressRange.parse(text)
+        if not (isinstance(both.first, IPv4Address) and isinstance(both.last, IPv4Address)):
+            raise ValueError(f'"{text}" is not IPv4')  # noqa: TRY004 (the text is wrong, not a type)
+        return cls(both.first, both.last)
+
+    def __str__(self) -> str:
+        return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
+
+
 class Pool:
     """Addresses for decoys that name none, handed out in order."""
 
-    def __init__(self, subnet: IPv4Network, ranges: Sequence[AddressRange], taken: Iterable[IPv4Address]) -> None:
+    def __init__(self, subnet: IPv4Network, ranges: Sequence[Range], taken: Iterable[IPv4Address]) -> None:
         self._taken = set(taken)
         self._subnet = subnet
         self._ranges = ranges
@@ -53,7 +75,9 @@ def free_subnet(used: Iterable[IPv4Network]) -> IPv4Network:
     """The first /24 of 198.18.0.0/15 that overlaps nothing in ``used``."""
     occupied = tuple(used)
     return next(
-        candidate for candidate in BENCHMARK.subnets(new_prefix=24) if not any(map(candidate.overlaps, occupied))
+        candidate
+        for candidate in BENCHMARK.subnets(new_prefix=24)
+        if not any(map(candidate.overlaps, occupied))
     )
 
 

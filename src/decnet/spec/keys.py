@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Interface, IPv6Network
 
-from decnet.ini import AddressRange, Duration, key
+from decnet.ini.schema import key
+from decnet.ini.values import Duration
+from decnet.spec.addresses import Range
 from decnet.spec.model import LanDriver, Runtime
 
 
@@ -29,7 +31,9 @@ class General:
     driver: LanDriver | None = key(
         None, "How decoys are attached: an isolated bridge inside the host, or peers on a real LAN."
     )
-    interface: str = key("", "Parent interface of a macvlan LAN; that of the default route when not given.", example="eth0")
+    interface: str = key(
+        "", "Parent interface of a macvlan LAN; that of the default route when not given.", example="eth0"
+    )
     net: IPv4Network | None = key(
         None,
         "Subnet of the LAN; the interface's own, or on a bridge the first free /24 of 198.18.0.0/15.",
@@ -40,14 +44,20 @@ class General:
         None, "The decoys' default gateway; that of the default route, or on a bridge the first address."
     )
     runtime: Runtime = key(Runtime.AUTO, "What carries a decoy.")
-    pool: tuple[AddressRange, ...] = key(
+    pool: tuple[Range, ...] = key(
         (), "Addresses for decoys without `ip`; the whole subnet when not given.", example="192.168.1.110-199"
     )
-    seed: str = key("", "Every choice is drawn from it; without one, from the network's own secret.", example="2026-spring")
+    seed: str = key(
+        "",
+        "Every choice is drawn from it; without one, from the network's own secret.",
+        example="2026-spring",
+    )
     domain: str = key("", "DNS domain of the company that the fleet belongs to.", example="corp.example")
     mtu: int = key(1500, "MTU of the LAN in bytes.", minimum=576, maximum=65535)
     vlan: int | None = key(None, "VLAN id on the parent interface.", minimum=1, maximum=4094)
-    egress: tuple[str, ...] = key(("deny",), "Connections decoys may open: `deny`, or `proto:cidr:port` items.")
+    egress: tuple[str, ...] = key(
+        ("deny",), "Connections decoys may open: `deny`, or `proto:cidr:port` items."
+    )
     log_target: str = key("", "One syslog sink, as host:port.", example="198.51.100.7:514")
     mutate_interval: Duration | None = key(None, "How often decoys draw anew.", example="30m")
     include: tuple[str, ...] = key((), "Further files, as globs relative to this one.", example="sites/*.ini")
@@ -59,7 +69,7 @@ class General:
 class DecoyKeys:
     """``[NAME]``: a decoy, or a group of them."""
 
-    ip: AddressRange | None = key(None, "Address, or a range `a-b` for a group.", example="192.168.1.20")
+    ip: Range | None = key(None, "Address, or a range `a-b` for a group.", example="192.168.1.20")
     ip6: IPv6Interface | None = key(None, "IPv6 address.")
     mac: str = key("", "MAC address, or the vendor whose prefix it has.", example="dell")
     services: tuple[str, ...] = key((), "Services it runs.", example="ssh, http")
@@ -73,10 +83,14 @@ class DecoyKeys:
     egress: tuple[str, ...] = key((), "Connections it may open.")
     runtime: Runtime | None = key(None, "What carries it.")
     isolation: Isolation | None = key(None, "Its own process, or a shared one.")
-    uptime: Duration | None = key(None, "How long it has been up when it is first applied; drawn when not given.", example="35d")
-    protect: bool = key(False, "Refuse to replace or remove it.")  # noqa: FBT003
+    uptime: Duration | None = key(
+        None, "How long it has been up when it is first applied; drawn when not given.", example="35d"
+    )
+    protect: bool = key(False, "Refuse to replace or remove it.")
     renamed_from: str = key("", "Name it had before: it is kept, not replaced.")
-    randomize: tuple[str, ...] = key((), "What to draw from the seed.", choices=("services", "distro", "hostname"))
+    randomize: tuple[str, ...] = key(
+        (), "What to draw from the seed.", choices=("services", "distro", "hostname")
+    )
     limits: tuple[str, ...] = key((), "Bounds on memory, cpu, pids, connections.", example="connections=200")
 
 
@@ -101,7 +115,7 @@ class LanKeys:
     gw: IPv4Address | None = key(None, "Default gateway of its decoys.")
     mtu: int = key(1500, "MTU in bytes.", minimum=576, maximum=65535)
     vlan: int | None = key(None, "VLAN id on the parent interface.", minimum=1, maximum=4094)
-    pool: tuple[AddressRange, ...] = key((), "Addresses for decoys without `ip`.")
+    pool: tuple[Range, ...] = key((), "Addresses for decoys without `ip`.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +131,9 @@ class SinkKeys:
 class ServiceKeys:
     """Keys that every ``[decoy.service]`` section takes beside those of its persona."""
 
-    ports: tuple[int, ...] = key((), "Ports instead of the usual ones, in their order.", aliases=("port",), minimum=1, maximum=65535)
+    ports: tuple[int, ...] = key(
+        (), "Ports instead of the usual ones, in their order.", aliases=("port",), minimum=1, maximum=65535
+    )
 
 
 GENERAL = "general"

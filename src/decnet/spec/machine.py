@@ -14,6 +14,8 @@ class Machine:
     default_interface: str = ""
     gateway: IPv4Address | None = None
     interfaces: Mapping[str, IPv4Interface] = field(default_factory=dict)
+    subnets: tuple[IPv4Network, ...] = ()
+    """Every subnet that an address or a route of the host names, without the default route."""
 
     def owner(self, address: IPv4Address) -> str:
         """The interface that has this address, or an empty text."""

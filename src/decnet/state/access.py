@@ -15,11 +15,13 @@ from decnet.state.model import About, Snapshot
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from decnet.state.store import Store
+    from decnet.state.writer import Store
 
 DEFAULT = Path("/var/lib/decnet")
 VARIABLE = "DECNET_STATE_DIR"
 DATABASE = "state.db"
+_MARK = ".made-by-decnet"
+"""In a folder that was not there before us."""
 _TRIES = 5
 
 T = TypeVar("T")
@@ -34,7 +36,7 @@ def read(folder: Path, network: str) -> Snapshot:
     """What is saved of a network. Writes nothing, makes no file. Raises `StateError`."""
     if not _exists(folder / DATABASE):
         return Snapshot(About(network))
-    from decnet.state.store import snapshot  # noqa: PLC0415 (0.2 s, for those who have a state)
+    from decnet.state.writer import snapshot  # noqa: PLC0415 (0.2 s, for those who have a state)
 
     return _read(folder, lambda connection: snapshot(connection, folder / DATABASE, network))
 
@@ -43,7 +45,7 @@ def networks(folder: Path) -> list[About]:
     """Every network that is saved. Writes nothing, makes no file. Raises `StateError`."""
     if not _exists(folder / DATABASE):
         return []
-    from decnet.state.store import names  # noqa: PLC0415 (as above)
+    from decnet.state.writer import names  # noqa: PLC0415 (as above)
 
     return _read(folder, names)
 
@@ -55,41 +57,36 @@ def store(folder: Path, network: str) -> Iterator[Store]:
     When the last network was forgotten meanwhile, its files go with it. Raises `StateError`.
     """
     from decnet.state.database import guarded, writing  # noqa: PLC0415 (as above)
-    from decnet.state.store import Store  # noqa: PLC0415 (as above)
+    from decnet.state.writer import Store  # noqa: PLC0415 (as above)
 
     path = folder / DATABASE
     with guarded(path):
-        made = make_folder(folder)
+        make_folder(folder)
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         # Shared by all who write, so that nobody takes the file away from under another network's run.
         fcntl.flock(handle, fcntl.LOCK_SH)
-        with writing(path, made_folder=made) as connection:
+        with writing(path) as connection:
             yield Store(connection, path, network)
         _tidy(folder, handle)
     finally:
         os.close(handle)
 
 
-def make_folder(folder: Path) -> bool:
-    """Make the state folder, 0700. True when it was not there. Raises `OSError`."""
+def make_folder(folder: Path) -> None:
+    """Make the state folder, 0700, and mark it as ours to take away. Raises `OSError`."""
     try:
         folder.mkdir(mode=0o700, parents=True)
     except FileExistsError:
-        return (folder / _MARK).exists()
+        return
     (folder / _MARK).touch(mode=0o600)
-    return True
-
-
-_MARK = ".made"
-"""Says that the folder is ours, until the database says so."""
 
 
 def remove_folder(folder: Path) -> None:
-    """Take a state folder away that was made by us and in which nothing was saved."""
-    if (folder / _MARK).exists() and not (folder / DATABASE).exists():
-        (folder / _MARK).unlink(missing_ok=True)
-        with suppress(OSError):
+    """Take away a state folder that we made, when nothing is in it any more."""
+    with suppress(OSError):
+        if [entry.name for entry in folder.iterdir()] == [_MARK]:
+            (folder / _MARK).unlink()
             folder.rmdir()
 
 

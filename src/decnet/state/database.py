@@ -15,7 +15,7 @@ from sqlalchemy.exc import DatabaseError
 from sqlalchemy.pool import StaticPool
 
 from decnet.errors import StateError
-from decnet.state.schema import FORMAT, house, metadata
+from decnet.state.schema import FORMAT, metadata
 
 BUSY_SECONDS = 30
 """How long a write waits for one of another network, which holds the database for milliseconds."""
@@ -24,14 +24,13 @@ _APPLICATION_ID = 0x6465636E
 
 
 @contextmanager
-def writing(path: Path, *, made_folder: bool) -> Iterator[Connection]:
+def writing(path: Path) -> Iterator[Connection]:
     """A connection that may write; the file is made where there is none. Raises `StateError`."""
     with guarded(path), _connected(lambda: _open_writer(path)) as connection:
         _check(connection, path)
         if _pragma(connection, "user_version") == 0:
             with connection.begin():
                 metadata.create_all(connection)
-                connection.execute(house.insert().values(id=1, made_folder=made_folder))
                 connection.exec_driver_sql(f"PRAGMA user_version = {FORMAT}")
                 connection.exec_driver_sql(f"PRAGMA application_id = {_APPLICATION_ID}")
         yield connection

@@ -19,14 +19,6 @@ FORMAT = 1
 
 metadata = MetaData()
 
-house = Table(
-    "house",
-    metadata,
-    Column("id", Integer, primary_key=True),
-    Column("made_folder", Integer, nullable=False),
-)
-"""One row: whether the state folder is ours to take away with the last network."""
-
 network = Table(
     "network",
     metadata,

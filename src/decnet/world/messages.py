@@ -9,9 +9,9 @@ import socket
 from collections.abc import Sequence
 from typing import Any
 
-from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg
-from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
-from pyroute2.netlink.rtnl.rtmsg import rtmsg
+from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg  # type: ignore[import-untyped]
+from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg  # type: ignore[import-untyped]
+from pyroute2.netlink.rtnl.rtmsg import rtmsg  # type: ignore[import-untyped]
 
 RTM_NEWLINK, RTM_DELLINK, RTM_NEWADDR, RTM_DELADDR, RTM_NEWROUTE, RTM_DELROUTE = 16, 17, 20, 21, 24, 25
 _REPLACE, _EXCLUDE, _CREATE = 0x100, 0x200, 0x400
@@ -56,13 +56,13 @@ def bridge(name: str, *, group: int, mtu: int, mac: str) -> bytearray:
 
 
 def veth(
-    peer_name: str, *, bridge_index: int, name: str, namespace_fd: int, mac: str, mtu: int, group: int, up: bool
+    peer_name: str, *, bridge_index: int, name: str, namespace_fd: int, mac: str, mtu: int, group: int
 ) -> bytearray:
-    """A pair: the host's end ``peer_name`` on the bridge, ``name`` straight in the namespace."""
+    """A pair: the host's end ``peer_name`` on the bridge and up, ``name`` straight in the namespace and down.
+
+    The kernel sets the inner end up before it knows its peer, and refuses (ENOTCONN): that takes a message of its own.
+    """
     inner: dict[str, Any] = {
-        "family": socket.AF_UNSPEC,
-        "flags": _UP * up,
-        "change": _UP,
         "attrs": [
             ("IFLA_IFNAME", name),
             ("IFLA_GROUP", group),
@@ -95,6 +95,16 @@ def macvlan(
     return _new_link(attributes, kind="macvlan", data=[("IFLA_MACVLAN_MODE", "bridge")], up=up)
 
 
+def probe(kind: str) -> bytearray:
+    """Ask for an interface of a kind and for nothing that it needs: what the kernel lacks, it says."""
+    return _encode(
+        ifinfmsg(),
+        RTM_NEWLINK,
+        _CREATE | _EXCLUDE,
+        [("IFLA_LINKINFO", {"attrs": [("IFLA_INFO_KIND", kind)]})],
+    )
+
+
 def set_link(index: int, *attributes: tuple[str, Any]) -> bytearray:
     """Change attributes of an interface, but not its state."""
     return _encode(ifinfmsg(), RTM_NEWLINK, 0, attributes, index=index)
@@ -122,7 +132,9 @@ def _address(kind: int, flags: int, index: int, address: str, options: int = 0) 
         host_bits = (1 << (32 - int(prefix))) - 1
         last = int.from_bytes(socket.inet_aton(ip), "big") | host_bits
         attributes.append(("IFA_BROADCAST", socket.inet_ntoa(last.to_bytes(4, "big"))))
-    return _encode(ifaddrmsg(), kind, flags, attributes, family=socket.AF_INET, prefixlen=int(prefix), index=index)
+    return _encode(
+        ifaddrmsg(), kind, flags, attributes, family=socket.AF_INET, prefixlen=int(prefix), index=index
+    )
 
 
 def add_address(index: int, address: str, *, prefix_route: bool = True) -> bytearray:

@@ -79,6 +79,16 @@ def inside(fd: int, work: Callable[[], T]) -> T:
     return in_thread(entered)
 
 
+def in_new(work: Callable[[], T]) -> T:
+    """Run ``work`` in a thread inside a new namespace without a name, which goes with the thread."""
+
+    def entered() -> T:
+        _call("unshare", _CLONE_NEWNET)
+        return work()
+
+    return in_thread(entered)
+
+
 def path(network: str, decoy: str) -> Path:
     return FOLDER / names.namespace(network, decoy)
 
@@ -86,7 +96,7 @@ def path(network: str, decoy: str) -> Path:
 def decoys(network: str) -> list[str]:
     """Decoys of a network that have a namespace, by name. Needs no privilege."""
     try:
-        entries = os.listdir(FOLDER)
+        entries = [entry.name for entry in FOLDER.iterdir()]
     except FileNotFoundError:
         return []
     found = (names.decoy_of(network, entry) for entry in entries)
@@ -105,7 +115,9 @@ def exists(network: str, decoy: str) -> bool:
 def opened(network: str, decoy: str) -> Iterator[int]:
     """An open descriptor of a decoy's namespace; raises `WorldError` when there is none."""
     if not exists(network, decoy):
-        raise WorldError(f"decoy {decoy} has no namespace", hint="plan and apply again: something removed it meanwhile")
+        raise WorldError(
+            f"decoy {decoy} has no namespace", hint="plan and apply again: something removed it meanwhile"
+        )
     fd = os.open(path(network, decoy), os.O_RDONLY | os.O_CLOEXEC)
     try:
         yield fd
@@ -145,11 +157,11 @@ def remove(network: str, decoy: str) -> None:
     target.unlink(missing_ok=True)
 
 
-def remove_leftovers(network: str) -> None:
-    """Unlink names of a network that an interrupted create left without a namespace."""
+def remove_all(network: str) -> None:
+    """Take every name of a network away, also those that an interrupted create left without a namespace."""
     with contextlib.suppress(FileNotFoundError):
-        for entry in os.listdir(FOLDER):
-            decoy = names.decoy_of(network, entry)
+        for entry in FOLDER.iterdir():
+            decoy = names.decoy_of(network, entry.name)
             if decoy is not None:
                 remove(network, decoy)
 
@@ -160,7 +172,8 @@ def _touch(target: Path) -> None:
     except FileExistsError:
         if not stat.S_ISREG(target.lstat().st_mode):
             raise WorldError(
-                f"{target} is not a namespace", hint="it is in the way of a decoy's namespace and not ours: move it"
+                f"{target} is not a namespace",
+                hint="it is in the way of a decoy's namespace and not ours: move it",
             ) from None
 
 
@@ -180,7 +193,9 @@ def _prepare_folder() -> None:
 def _sysctl_path(key: str) -> str:
     parts = key.split(".")
     if parts[0] != "net" or not all(parts) or "/" in key:
-        raise WorldError(f"sysctl {key!r} does not belong to a network namespace", hint="keys start with net.")
+        raise WorldError(
+            f"sysctl {key!r} does not belong to a network namespace", hint="keys start with net."
+        )
     return "/proc/sys/" + "/".join(parts)
 
 

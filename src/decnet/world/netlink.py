@@ -9,9 +9,11 @@ rtnetlink(7), netlink(7), <linux/rtnetlink.h>, <linux/if_link.h>.
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import struct
+import threading
 from collections.abc import Iterator
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -19,7 +21,7 @@ from typing import NamedTuple, Self
 NLM_F_REQUEST, NLM_F_ACK, NLM_F_DUMP = 0x1, 0x4, 0x300
 NLM_F_DUMP_INTR = 0x10
 NLMSG_ERROR, NLMSG_DONE = 2, 3
-RTM_GETLINK, RTM_GETADDR, RTM_GETROUTE = 18, 22, 26
+RTM_GETLINK, RTM_GETADDR, RTM_GETROUTE, RTM_GETNEIGH = 18, 22, 26, 30
 
 IFF_UP, IFF_LOWER_UP = 0x1, 0x1_0000
 RT_TABLE_MAIN = 254
@@ -33,7 +35,9 @@ _ATTRIBUTE = struct.Struct("=HH")
 _IFINFO = struct.Struct("=BxHiII")
 _IFADDR = struct.Struct("=BBBBI")
 _RTMSG = struct.Struct("=8BI")
+_NDMSG = struct.Struct("=B3xiHBB")
 _U32 = struct.Struct("=I")
+_AF_BRIDGE = 7
 _TRIES = 5
 _BUFFER = 1 << 16
 _TIMEOUT = 30.0
@@ -47,7 +51,7 @@ class NetlinkError(OSError):
 class LinkSeen(NamedTuple):
     """An interface as the kernel tells it. ``parent`` is IFLA_LINK: an index, maybe of another namespace."""
 
-    index: int
+    ifindex: int
     name: str
     group: int
     flags: int
@@ -62,7 +66,7 @@ class LinkSeen(NamedTuple):
 class AddressSeen(NamedTuple):
     """An IPv4 address with its prefix length on an interface."""
 
-    index: int
+    ifindex: int
     address: str
 
 
@@ -71,24 +75,29 @@ class RouteSeen(NamedTuple):
 
     destination: str
     gateway: str
-    index: int
+    ifindex: int
     metric: int
 
 
 class Socket:
-    """A NETLINK_ROUTE socket in the network namespace of the thread that opens it. Not for several threads at once."""
+    """A NETLINK_ROUTE socket in the network namespace of the thread that opens it; threads take turns."""
 
     def __init__(self) -> None:
-        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
+        self._socket = socket.socket(
+            socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE
+        )
         self._socket.setsockopt(_SOL_NETLINK, _NETLINK_CAP_ACK, 1)
         self._socket.setsockopt(_SOL_NETLINK, _NETLINK_EXT_ACK, 1)
         self._socket.settimeout(_TIMEOUT)
         self._sequence = 0
+        self._turn = threading.Lock()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -105,6 +114,10 @@ class Socket:
 
     def attempt(self, *messages: bytearray) -> list[NetlinkError | None]:
         """Like `change`, with one answer a message in order: an error, or None."""
+        with self._turn:
+            return self._attempt(messages)
+
+    def _attempt(self, messages: tuple[bytearray, ...]) -> list[NetlinkError | None]:
         first = self._sequence + 1
         for message in messages:
             self._sequence += 1
@@ -127,13 +140,14 @@ class Socket:
     def link(self, name: str) -> LinkSeen | None:
         """One interface by name."""
         body = _IFINFO.pack(0, 0, 0, 0, 0) + _attribute(3, name.encode() + b"\0")
-        self._send(RTM_GETLINK, 0, body)
-        for kind, flags, _, payload in _split(self._socket.recv(_BUFFER)):
-            if kind != NLMSG_ERROR:
-                return _link(payload)
-            error = _error(payload, flags)
-            if error and error.errno != 19:  # noqa: PLR2004 (ENODEV)
-                raise error
+        with self._turn:
+            self._send(RTM_GETLINK, 0, body)
+            for kind, flags, _, payload in _split(self._socket.recv(_BUFFER)):
+                if kind != NLMSG_ERROR:
+                    return _link(payload)
+                error = _error(payload, flags)
+                if error and error.errno != errno.ENODEV:
+                    raise error
         return None
 
     def addresses(self) -> list[AddressSeen]:
@@ -156,6 +170,14 @@ class Socket:
                 found.append(_route(prefix, _attributes(payload, _RTMSG.size)))
         return found
 
+    def listens_to(self) -> list[tuple[int, str]]:
+        """Index and MAC of what interfaces take besides their own address: a parent, the MACs of its macvlans."""
+        found = []
+        for payload in self._dump(RTM_GETNEIGH, _NDMSG.pack(_AF_BRIDGE, 0, 0, 0, 0)):
+            _, index, _, _, _ = _NDMSG.unpack_from(payload)
+            found.append((index, _attributes(payload, _NDMSG.size).get(2, b"").hex(":")))  # NDA_LLADDR
+        return found
+
     def _send(self, kind: int, flags: int, body: bytes) -> None:
         self._sequence += 1
         size = _HEADER.size + len(body)
@@ -163,10 +185,11 @@ class Socket:
 
     def _dump(self, kind: int, body: bytes) -> list[bytes]:
         """Ask again when the table changed under the dump; believe the last answer of a table that never rests."""
-        for _ in range(_TRIES):
-            found, torn = self._dump_once(kind, body)
-            if not torn:
-                break
+        with self._turn:
+            for _ in range(_TRIES):
+                found, torn = self._dump_once(kind, body)
+                if not torn:
+                    break
         return found
 
     def _dump_once(self, kind: int, body: bytes) -> tuple[list[bytes], bool]:
@@ -237,7 +260,7 @@ def _link(payload: bytes) -> LinkSeen:
     _, _, index, flags, _ = _IFINFO.unpack_from(payload)
     found = _attributes(payload, _IFINFO.size)
     return LinkSeen(
-        index=index,
+        ifindex=index,
         name=_text(found.get(3, b"")),
         group=_number(found.get(27, b"")),
         flags=flags,
@@ -253,4 +276,6 @@ def _link(payload: bytes) -> LinkSeen:
 def _route(prefix: int, found: dict[int, bytes]) -> RouteSeen:
     destination = socket.inet_ntoa(found.get(1, bytes(4)))
     gateway = socket.inet_ntoa(found[5]) if 5 in found else ""
-    return RouteSeen(f"{destination}/{prefix}", gateway, _number(found.get(4, b"")), _number(found.get(6, b"")))
+    return RouteSeen(
+        f"{destination}/{prefix}", gateway, _number(found.get(4, b"")), _number(found.get(6, b""))
+    )

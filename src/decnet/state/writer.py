@@ -231,7 +231,8 @@ def snapshot(connection: Connection, path: Path, network: str) -> Snapshot:
 def _resources(connection: Connection, network: str) -> Iterator[tuple[Id, Saved]]:
     table = schema.resource
     columns = (table.c.kind, table.c.document, table.c.file, table.c.line)
-    for kind, document, file, line in connection.execute(select(*columns).where(table.c.network == network)):
+    statement = select(*columns).where(table.c.network == network).order_by(table.c.id)
+    for kind, document, file, line in connection.execute(statement):
         resource = decode(kind, document)
         yield resource.id, Saved(resource, Span(file, line))
 

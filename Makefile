@@ -1,0 +1,65 @@
+# decnet: the two commands of the README, and what they are made of.
+.PHONY: quickstart test lint bench clean setup setup-test docs
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+SUDO   := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+APT    := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get
+
+# Programs that the tests use as clients, scanners and reference servers, and the packages they come from.
+TEST_PACKAGES := apache2-bin curl iproute2 nftables nginx-light nmap openssh-client openssh-server openssh-sftp-server \
+                 procps redis-server redis-tools sshpass tcpdump
+
+quickstart: $(BIN)/decnet  ## set up, apply examples/quickstart.ini, touch a decoy, show status and events
+	@command -v curl >/dev/null || { $(APT) update -qq; $(APT) install -y -qq curl >/dev/null; }
+	$(SUDO) $(BIN)/decnet apply --yes examples/quickstart.ini
+	@address=$$($(SUDO) $(BIN)/decnet status quickstart --json | $(BIN)/python -c \
+	    "import json,sys; print(next(d['ip'] for d in json.load(sys.stdin)['decoys'] if 'http' in d['services']))"); \
+	    echo; echo "a visitor: curl http://$$address/"; curl -sS -o /dev/null -w 'HTTP %{http_code}, %{size_download} bytes\n' "http://$$address/"
+	@echo; $(SUDO) $(BIN)/decnet status quickstart
+	@echo; $(SUDO) $(BIN)/decnet events quickstart
+
+test: setup-test lint  ## set up (system packages included), lint, and run every test this machine can run
+	$(BIN)/pytest -m bench -n0 tests/bench
+	$(BIN)/pytest
+	$(BIN)/pytest -m "live or fuzz"
+
+lint: $(VENV)/.test  ## format, rules, types, layers
+	$(BIN)/ruff format --check src tests
+	$(BIN)/ruff check src tests
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup-test  ## measure the figures of docs/performance.md, each with its floor in the same run
+	$(BIN)/pytest -m bench -n0 tests/bench
+
+docs: $(VENV)/.test  ## write the reference pages anew from the schema, the commands and the profiles
+	$(BIN)/python docs/generate.py
+
+clean:  ## remove what was built here (never what was deployed: that is `decnet destroy`)
+	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks
+
+setup: $(BIN)/decnet
+
+setup-test: $(VENV)/.test
+	@missing=""; for package in $(TEST_PACKAGES); do \
+	    dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$package"; done; \
+	    if [ -n "$$missing" ]; then echo "installing$$missing"; $(APT) update -qq; \
+	    printf '#!/bin/sh\nexit 101\n' >/tmp/policy-rc.$$$$; \
+	    $(SUDO) install -m 755 /tmp/policy-rc.$$$$ /usr/sbin/policy-rc.d; \
+	    $(APT) install -y -qq --no-install-recommends $$missing >/dev/null; status=$$?; \
+	    $(SUDO) rm -f /usr/sbin/policy-rc.d /tmp/policy-rc.$$$$; exit $$status; fi
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "decnet needs Python 3.11 or later"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) 2>/dev/null || { $(APT) update -qq; $(APT) install -y -qq python3-venv >/dev/null; \
+	    rm -rf $(VENV); $(PYTHON) -m venv $(VENV); }
+
+$(BIN)/decnet: $(BIN)/python setup.cfg pyproject.toml
+	$(BIN)/pip install -q --disable-pip-version-check -e .
+	@touch $@
+
+$(VENV)/.test: $(BIN)/python setup.cfg pyproject.toml
+	$(BIN)/pip install -q --disable-pip-version-check -e '.[test,lint]'
+	@touch $@ $(BIN)/decnet

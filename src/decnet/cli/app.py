@@ -1,0 +1,63 @@
+"""The group of all commands. `--help` must not load what a command needs: names and summaries stand here."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+import decnet
+
+COMMANDS = {
+    "validate": "Check a file; change nothing, need nothing.",
+    "plan": "Show what apply would change, and why.",
+    "apply": "Make the world match the file.",
+    "destroy": "Take down what decnet owns of a network.",
+    "status": "Show each decoy: up, down or drifted.",
+    "events": "Show what visitors did.",
+    "diff": "Compare rendered files with the applied ones.",
+    "show": "Show one decoy after inheritance, each value with its origin.",
+    "render": "Write every bundle as files, for review.",
+    "fmt": "Bring a file into the canonical layout.",
+    "schema": "Describe every section and key.",
+    "completion": "Print the shell completion script.",
+}
+
+
+class _Lazy(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(f"decnet.cli.{cmd_name}").command
+        return command if isinstance(command, click.Command) else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], COMMANDS, 1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            ctx.fail(f"No such command {args[0]!r}.{hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(
+    cls=_Lazy,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Example: decnet plan network.ini && sudo decnet apply network.ini",
+)
+@click.version_option(decnet.__version__, "-V", "--version", prog_name="decnet")
+def app() -> None:
+    """Deploy a deception network from an INI file.
+
+    `plan` shows what would change, `apply` makes the machine match the file, `destroy` takes it down again.
+    """

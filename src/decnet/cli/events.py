@@ -1,0 +1,79 @@
+"""``decnet events``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from decnet.cli.options import json_option, state_option
+
+if TYPE_CHECKING:
+    from decnet.events import Event
+
+
+@click.command("events", epilog="Example: decnet events --follow --type auth.attempt")
+@click.argument("target", metavar="[FILE|NAME]", required=False)
+@click.option("-f", "--follow", is_flag=True, help="Go on with what comes, until interrupted.")
+@click.option("--decoy", "decoys", multiple=True, metavar="NAME", help="Only of this decoy; may be repeated.")
+@click.option(
+    "--type",
+    "types",
+    multiple=True,
+    metavar="TYPE",
+    help="Only of this type, or of its first word; may be repeated.",
+)
+@click.option("-n", "--last", type=click.IntRange(1), metavar="N", help="Only the last N.")
+@json_option
+@state_option
+def command(
+    target: str | None,
+    follow: bool,
+    decoys: tuple[str, ...],
+    types: tuple[str, ...],
+    last: int | None,
+    as_json: bool,
+    state_dir: Path,
+) -> None:
+    """Show what visitors did, oldest first; with --json as one JSON object a line."""
+    from collections import deque
+    from itertools import chain
+
+    from decnet import events
+    from decnet.cli.pipeline import events_dir, the_network
+    from decnet.errors import UsageError
+    from decnet.events.file import encode
+
+    known = tuple(events.EventType)
+    for wanted in types:
+        if not any(kind == wanted or kind.startswith(f"{wanted}.") for kind in known):
+            raise UsageError(f'unknown event type "{wanted}"', hint=f"one of: {', '.join(known)}")
+    folder = events_dir(state_dir, the_network(target, state_dir))
+    chosen = events.Filter(decoys, types)
+    try:
+        past = events.read(folder, chosen)
+        shown = deque(past, last) if last else past
+        for event in chain(shown, events.follow(folder, chosen) if follow else ()):
+            click.echo(encode(event).decode().rstrip("\n") if as_json else _line(event))
+    except PermissionError:
+        raise UsageError(
+            f"{folder} cannot be read", hint="the events are for root: sudo decnet events"
+        ) from None
+
+
+def _line(event: Event) -> str:
+    """An event for a person. What came from the wire is inert already: see `decnet.events.safe_text`."""
+    where = " ".join(filter(None, (event.decoy, event.service)))
+    data = " ".join(f"{key}={_shown(value)}" for key, value in event.data.items())
+    return f"{event.ts[:19]}Z  {event.type:16}  {where:24}  {event.src_ip:15}  {data}".rstrip()
+
+
+def _shown(value: object) -> str:
+    text = value if isinstance(value, str) else repr(value) if isinstance(value, (list, dict)) else str(value)
+    text = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
+    return f'"{text}"' if " " in text or not text else text
+
+
+_SHOWN = 120
+"""Characters of one value on a person's line; --json has all of it."""

@@ -1,0 +1,60 @@
+"""Words for people on stderr and terminals, JSON for machines on stdout."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import IO
+
+import click
+
+from decnet.errors import DecnetError, InvalidInput, Problem, Severity
+
+
+def wants_colour(stream: IO[str]) -> bool:
+    """Colour for terminals only, and not where NO_COLOR is set (no-color.org)."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def show_error(error: DecnetError, *, as_json: bool) -> None:
+    """Tell what went wrong: every problem of a file, or one message with its hint."""
+    if isinstance(error, InvalidInput):
+        show_problems(error.problems, as_json=as_json)
+        return
+    if as_json:
+        import msgspec
+
+        place = {"file": error.span.file, "line": error.span.line} if error.span else {}
+        print_json(
+            msgspec.json.encode([{**place, "code": "failed", "message": error.message, "hint": error.hint}])
+        )
+        return
+    place_text = f"{error.span}: " if error.span and error.span.file else ""
+    click.echo(f"error: {place_text}{error.message}", err=True)
+    if error.hint:
+        click.echo(f"  hint: {error.hint}", err=True)
+
+
+def show_problems(problems: Sequence[Problem], *, as_json: bool) -> None:
+    """Problems with their places: on stdout as JSON, else on stderr with the lines they are in."""
+    from decnet.ini.problems import records, render
+
+    if as_json:
+        import msgspec
+
+        print_json(msgspec.json.encode(records(problems)))
+    elif problems:
+        click.echo(render(problems), err=True, nl=False)
+
+
+def show_warnings(problems: Sequence[Problem], *, as_json: bool) -> None:
+    """Warnings go to stderr; a machine reads them in the result of its command."""
+    if not as_json:
+        show_problems([p for p in problems if p.severity is Severity.WARNING], as_json=False)
+
+
+def print_json(data: bytes) -> None:
+    """One JSON document (or line) on stdout."""
+    sys.stdout.write(data.decode() + "\n")
+    sys.stdout.flush()

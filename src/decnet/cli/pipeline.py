@@ -1,0 +1,137 @@
+"""File to network to plan: the steps that commands have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Network
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from decnet import catalog, ini, spec
+from decnet.errors import UsageError
+from decnet.render import Bundle, Templates, bundles, expand
+from decnet.services.registry import services
+
+if TYPE_CHECKING:
+    from decnet.state import Saved, Snapshot
+    from decnet.world.linux import LinuxWorld
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A file's network, its identity, and its bundles."""
+
+    network: spec.Network
+    identity: spec.Identity
+    bundles: Mapping[tuple[str, str], Bundle]
+
+
+def overlays(file: str, room: str) -> list[Path]:
+    """``./profiles`` or ``./templates`` beside the INI file, where it is."""
+    beside = Path(file).resolve().parent / room
+    return [beside] if beside.is_dir() else []
+
+
+def network(document: ini.Document, saved: Snapshot | None = None) -> tuple[spec.Network, spec.Identity]:
+    """The network of a document on this machine; a throwaway identity where none is saved."""
+    identity = (saved.identity if saved else None) or spec.Identity.fresh()
+    built = spec.build(
+        document,
+        catalog.load(overlays(document.file, "profiles")),
+        services(),
+        identity,
+        expand,
+        _machine(saved),
+        _held(saved),
+    )
+    return built, identity
+
+
+def build(document: ini.Document, saved: Snapshot | None = None) -> Built:
+    """The network of a document with everything rendered. Raises `InvalidInput`."""
+    declared, identity = network(document, saved)
+    templates = Templates(overlays(document.file, "templates"))
+    return Built(declared, identity, bundles(declared, identity, templates))
+
+
+def world(name: str, state_dir: Path) -> LinuxWorld:
+    """The part of this machine that a network of this name has."""
+    import os
+
+    from decnet.cli.options import RUN_DIR
+    from decnet.world.linux import LinuxWorld
+
+    run_dir = Path(os.environ.get("DECNET_RUN_DIR") or RUN_DIR)
+    return LinuxWorld(name, run_dir / name, events_dir(state_dir, name))
+
+
+def events_dir(state_dir: Path, name: str) -> Path:
+    """Where a network's events are kept."""
+    return state_dir / "events" / name
+
+
+def name_of(target: str, env: str = "") -> str:
+    """The network that a FILE or a NAME on the command line means."""
+    path = Path(target)
+    if path.suffix == ".ini" or path.is_file():
+        return spec.network_name(ini.load(path, env))
+    return target
+
+
+def the_network(target: str | None, state_dir: Path) -> str:
+    """The network a command is about: as said, or the only one there is.
+
+    Raises:
+        UsageError: there is none, or more than one and none was said.
+    """
+    if target is not None:
+        return name_of(target)
+    from decnet import state
+
+    known = [about.network for about in state.networks(state_dir)]
+    if len(known) == 1:
+        return known[0]
+    if not known:
+        raise UsageError(f"no network has been applied here (state in {state_dir})", hint="decnet apply FILE")
+    raise UsageError("say which network", hint=f"one of: {', '.join(sorted(known))}")
+
+
+def _machine(saved: Snapshot | None) -> spec.Machine:
+    """What the host looks like, its LANs of ours left out: they must not stand in their own way."""
+    from decnet.world import Lan
+    from decnet.world.host import look
+
+    host = look()
+    own = [
+        IPv4Network(s.resource.subnet)
+        for s in _saved(saved)
+        if isinstance(s.resource, Lan) and s.resource.subnet
+    ]
+    addresses = {
+        interface.name: interface.addresses[0]
+        for interface in host.interfaces
+        if interface.addresses and interface.addresses[0].network not in own
+    }
+    return spec.Machine(
+        host.default_interface, host.gateway, addresses, tuple(s for s in host.subnets if s not in own)
+    )
+
+
+def _held(saved: Snapshot | None) -> spec.Held:
+    from decnet.world import Lan
+
+    if saved is None:
+        return spec.Held()
+    return spec.Held(
+        {name: IPv4Address(address) for name, address in saved.held_addresses().items()},
+        {
+            s.resource.name: IPv4Network(s.resource.subnet)
+            for s in _saved(saved)
+            if isinstance(s.resource, Lan) and s.resource.subnet
+        },
+    )
+
+
+def _saved(saved: Snapshot | None) -> tuple[Saved, ...]:
+    return tuple(saved.resources.values()) if saved else ()

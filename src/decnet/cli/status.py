@@ -1,0 +1,69 @@
+"""``decnet status``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from decnet.cli.options import json_option, state_option
+
+if TYPE_CHECKING:
+    from decnet.engine import DecoyStatus, Status
+
+_COLOURS = {"up": "green", "down": "red", "drifted": "yellow"}
+
+
+@click.command("status", epilog="Example: decnet status quickstart --json")
+@click.argument("target", metavar="[FILE|NAME]", required=False)
+@json_option
+@state_option
+def command(target: str | None, as_json: bool, state_dir: Path) -> None:
+    """Show each decoy: up, down or drifted. Exits 4 when something is not as applied."""
+    from decnet import engine, state
+    from decnet.cli.output import print_json
+    from decnet.cli.pipeline import the_network, world
+    from decnet.errors import UsageError
+
+    name = the_network(target, state_dir)
+    before = state.read(state_dir, name)
+    if not before.known:
+        raise UsageError(f"{name} was never applied here (state in {state_dir})", hint="decnet apply FILE")
+    with world(name, state_dir) as machine:
+        observed = machine.observe(engine.expected(before))
+    status = engine.status(engine.recover(before, observed), observed)
+    if as_json:
+        print_json(engine.status_json(status))
+    else:
+        _show(status)
+    raise SystemExit(status.exit_code)
+
+
+def _show(status: Status) -> None:
+    from decnet.cli.output import wants_colour
+
+    colour = wants_colour(sys.stdout)
+    rows = [("DECOY", "STATE", "ADDRESS", "HOSTNAME", "OS", "SERVICES"), *map(_row, status.decoys)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        if colour and row[1] in _COLOURS:
+            cells[1] = click.style(cells[1], fg=_COLOURS[row[1]])
+        click.echo("  ".join(cells).rstrip(), color=colour)
+    for decoy in status.decoys:
+        if decoy.detail:
+            click.echo(f"{decoy.name}: {decoy.detail}")
+    for line in status.detail:
+        click.echo(line)
+    for line in status.unseen:
+        click.echo(f"not seen: {line}", err=True)
+    up = sum(decoy.state == "up" for decoy in status.decoys)
+    click.echo(f"{status.about.network}: {up} of {len(status.decoys)} decoys up")
+
+
+def _row(decoy: DecoyStatus) -> tuple[str, ...]:
+    ports = (f"{name} ({', '.join(numbers)})" for name, numbers in decoy.ports.items())
+    machine = decoy.distro if decoy.os == "linux" and decoy.distro else decoy.os
+    return (decoy.name, decoy.state.value, decoy.ip, decoy.hostname, machine, ", ".join(ports))

@@ -1,0 +1,99 @@
+"""Apply and destroy: the state's and the machine's part of it, in the one order that survives a kill."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from decnet.engine.desired import Desired
+from decnet.engine.execute import PARALLELISM, Outcome, Progress, Watch, execute, silent
+from decnet.engine.graph import Op
+from decnet.engine.plan import Plan, plan
+from decnet.engine.recover import expected, resolved
+from decnet.errors import WorldError
+from decnet.spec import Identity
+from decnet.state import About, Effect, Entry, Failure, Saved, Snapshot
+from decnet.world import Id, Observed, World
+
+
+class Store(Protocol):
+    """What is used of `decnet.state.writer.Store`."""
+
+    def begin(self, about: About, identity: Identity) -> int: ...
+    def intend(self, entries: Sequence[Entry]) -> None: ...
+    def finish(self, effects: Sequence[Effect], failures: Sequence[Failure] = ()) -> None: ...
+    def resolve(self, found: dict[Id, Saved | None]) -> None: ...
+    def end(self) -> None: ...
+    def forget(self) -> bool: ...
+
+
+def apply(
+    what: Plan,
+    saved: Snapshot,
+    world: World,
+    store: Store,
+    identity: Identity,
+    *,
+    parallelism: int = PARALLELISM,
+    watch: Watch = silent,
+    stop: Callable[[], bool] = lambda: False,
+) -> Outcome:
+    """Carry a plan out. ``saved`` is the recovered snapshot that it was made from; ``identity`` is kept if it is new.
+
+    Raises `StateError`; what the machine refuses is in the outcome.
+    """
+    if saved.intents:
+        store.resolve(resolved(saved))
+    if what.empty and saved.known and what.about == saved.about:
+        return Outcome()
+    store.begin(what.about, identity)
+    outcome = execute(what.ops, world, store, parallelism=parallelism, watch=watch, stop=stop)
+    store.end()
+    return outcome
+
+
+def destroy_plan(saved: Snapshot, observed: Observed) -> Plan:
+    """What a destroy would take away: what is in the state, and what is found by name without being in it.
+
+    Raises `InvalidInput` when a decoy is protected.
+    """
+    return plan(Desired(saved.about), saved, observed)
+
+
+def destroy(what: Plan, saved: Snapshot, world: World, store: Store, *, watch: Watch = silent) -> Outcome:
+    """Take everything of a network away, on the machine at one stroke, and forget it. Needs no file.
+
+    What a `WorldError` leaves behind stays in the state, for the next try. Raises `StateError`.
+    """
+    if saved.intents:
+        store.resolve(resolved(saved))
+    if saved.identity:
+        store.begin(saved.about, saved.identity)
+    store.intend([Entry(op.number, op.act.value, op.resource, op.reason, op.span) for op in what.ops])
+    for op in what.ops:
+        watch(Progress.STARTED, op, "")
+    try:
+        world.remove_all()
+    except WorldError as error:
+        return _partly(what.ops, saved, world, store, error, watch)
+    store.forget()
+    for op in what.ops:
+        watch(Progress.DONE, op, "")
+    return Outcome(done=what.ops)
+
+
+def _partly(
+    ops: tuple[Op, ...], saved: Snapshot, world: World, store: Store, error: WorldError, watch: Watch
+) -> Outcome:
+    left = world.observe(expected(saved)).resources
+    done = tuple(op for op in ops if op.resource.id not in left)
+    failed = tuple((op, error.message) for op in ops if op.resource.id in left)
+    store.finish(
+        [Effect(op.number, op.resource.id, None) for op in done],
+        [Failure(op.number, message) for op, message in failed],
+    )
+    for op in done:
+        watch(Progress.DONE, op, "")
+    for op, message in failed:
+        watch(Progress.FAILED, op, message)
+    return Outcome(done=done, failed=failed)

@@ -1,0 +1,126 @@
+"""How a network is: each decoy as it was applied, against what is there. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from decnet.engine.desired import Declared
+from decnet.engine.diff import Delta, diff
+from decnet.engine.explain import drift_details
+from decnet.engine.recover import seen
+from decnet.state import About, Snapshot
+from decnet.world import Decoy, Id, Kind, Link, Observed, Service
+
+DRIFTED = 4
+"""Exit code of `decnet status` when something is not as declared."""
+
+
+class State(StrEnum):
+    """``down``: nobody can reach it. ``drifted``: something of it is not as it was applied."""
+
+    UP = "up"
+    DOWN = "down"
+    DRIFTED = "drifted"
+
+
+@dataclass(frozen=True, slots=True)
+class DecoyStatus:
+    """One decoy. ``ports`` by service, as ``22`` or ``161/udp``; ``detail`` says what is wrong."""
+
+    name: str
+    state: State
+    ip: str
+    mac: str
+    hostname: str
+    os: str
+    distro: str
+    services: tuple[str, ...]
+    ports: Mapping[str, tuple[str, ...]]
+    sessions: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A network's decoys by name; ``detail`` says what is wrong beside them (LANs, things left over)."""
+
+    about: About
+    serial: int
+    decoys: tuple[DecoyStatus, ...]
+    detail: tuple[str, ...]
+    unseen: tuple[str, ...] = ()
+
+    @property
+    def exit_code(self) -> int:
+        """0 as applied, 4 drifted."""
+        as_applied = all(decoy.state is State.UP for decoy in self.decoys) and not self.detail
+        return 0 if as_applied else DRIFTED
+
+
+def status(saved: Snapshot, observed: Observed) -> Status:
+    """How every decoy of a snapshot is."""
+    barred = [f"{thing} could not be looked at" for thing in observed.unseen]
+    observed = seen(saved, observed)
+    declared = {id_: Declared(was.resource, was.span) for id_, was in saved.resources.items()}
+    deltas: defaultdict[str, list[Delta]] = defaultdict(list)
+    beside: list[str] = []
+    for delta in diff(declared, saved.resources, observed.resources):
+        if delta.declared is None:
+            beside.append(f"{delta.id} is there and is not in the state")
+        elif delta.id.kind is Kind.LAN:
+            beside.extend(f"lan {delta.id.owner}: {detail.text}" for detail in drift_details(delta))
+        else:
+            deltas[delta.id.owner].append(delta)
+    parts: defaultdict[str, list[Link | Service]] = defaultdict(list)
+    for was in saved.resources.values():
+        if isinstance(was.resource, Link | Service):
+            parts[was.resource.decoy].append(was.resource)
+    decoys = [was.resource for was in saved.resources.values() if isinstance(was.resource, Decoy)]
+    return Status(
+        saved.about,
+        saved.serial,
+        tuple(_decoy(decoy, parts[decoy.name], deltas[decoy.name], observed) for decoy in decoys),
+        tuple(beside),
+        tuple(barred),
+    )
+
+
+def _decoy(
+    decoy: Decoy, parts: Iterable[Link | Service], deltas: list[Delta], observed: Observed
+) -> DecoyStatus:
+    links = [part for part in parts if isinstance(part, Link)]
+    services = [part for part in parts if isinstance(part, Service)]
+    head = [delta for delta in deltas if delta.id == decoy.id and delta.gone]
+    told = head or deltas
+    return DecoyStatus(
+        name=decoy.name,
+        state=_state(decoy, links, services, observed.resources) if deltas else State.UP,
+        ip=", ".join(link.address.partition("/")[0] for link in links),
+        mac=", ".join(link.mac for link in links),
+        hostname=decoy.hostname,
+        os=decoy.os,
+        distro=decoy.distro,
+        services=tuple(service.name for service in services),
+        ports={
+            service.name: tuple(
+                str(number) if proto == "tcp" else f"{number}/{proto}" for number, proto in service.ports
+            )
+            for service in services
+        },
+        sessions=observed.sessions.get(decoy.name, 0),
+        detail="; ".join(detail.text for delta in told for detail in drift_details(delta)),
+    )
+
+
+def _state(decoy: Decoy, links: list[Link], services: list[Service], there: Mapping[Id, object]) -> State:
+    if decoy.id not in there:
+        return State.DOWN
+    seen = [there.get(link.id) for link in links]
+    if links and not any(isinstance(link, Link) and link.up for link in seen):
+        return State.DOWN
+    if services and not any(service.id in there for service in services):
+        return State.DOWN
+    return State.DRIFTED

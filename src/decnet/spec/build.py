@@ -1,0 +1,197 @@
+"""A document to a network: the one function that everything else of this room serves."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from decnet.catalog import Catalog
+from decnet.errors import Span
+from decnet.ini import Document
+from decnet.services import Service as ServiceType
+from decnet.spec.fleet import Fleet, Setting
+from decnet.spec.identity import Identity
+from decnet.spec.keys import CustomKeys, DecoyKeys, General, Isolation, LanKeys, SinkKeys
+from decnet.spec.lans import DEFAULT_LAN, lan
+from decnet.spec.machine import Held, Machine
+from decnet.spec.members import Pattern
+from decnet.spec.model import Lan, Network, Runtime
+from decnet.spec.outline import Outline, outline
+from decnet.spec.presets import Preset, Sources, preset
+from decnet.spec.reading import Findings, Read, read
+
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,63}")
+_LATER = ("net6", "vlan", "log_target", "mutate_interval", "ip6", "limits", "renamed_from")
+"""Keys that are checked, and do nothing yet."""
+
+
+def network_name(document: Document) -> str:
+    """The name of the network: it must be known before the state is, and the state before the network.
+
+    Raises:
+        InvalidInput: the name is none.
+    """
+    findings = Findings()
+    general = _general(document, findings)
+    name = general.keys.name or Path(document.file).stem
+    if not _NAME.fullmatch(name):
+        shown = name if name.isprintable() else ascii(name)
+        findings.error(
+            "bad-name",
+            f'"{shown}" cannot name a network',
+            general.at("name"),
+            "letters, digits, '_', '.', '-', at most 63; write name = … in [general]",
+        )
+    findings.stop()
+    return name
+
+
+def build(
+    document: Document,
+    catalog: Catalog,
+    services: Mapping[str, ServiceType],
+    identity: Identity,
+    expand: Pattern,
+    machine: Machine | None = None,
+    held: Held | None = None,
+) -> Network:
+    """The network that a document declares.
+
+    Raises:
+        InvalidInput: with every problem of the file, errors first, then warnings.
+    """
+    findings = Findings()
+    machine, held = machine or Machine(), held or Held()
+    sections = outline(document, services)
+    findings.add(*sections.problems)
+    general = _general(document, findings)
+    _check_general(general, findings)
+    lans = _lans(document, sections, general, machine, held, findings)
+    _check_others(document, sections, findings)
+    sources = Sources(document, sections, catalog, services)
+    presets = [preset(section, sources, findings) for section in sections.decoys]
+    for one in presets:
+        _check_decoy(one, findings)
+    fleet = Fleet(Setting(general, lans, machine, held, identity, expand), sources, findings)
+    decoys = fleet.decoys(presets)
+    _check_personas(sections, presets, {decoy.name.lower() for decoy in decoys}, findings)
+    if not presets:
+        findings.warn(
+            "no-decoys", "the file declares no decoy", Span(document.file, 0), "add a section like [web-01]"
+        )
+    findings.stop()
+    used = {decoy.lan for decoy in decoys}
+    return Network(
+        name=general.keys.name or Path(document.file).stem,
+        file=document.file,
+        env=document.env,
+        seed=general.keys.seed,
+        domain=general.keys.domain,
+        timezone=general.keys.timezone,
+        runtime=Runtime.NETNS,
+        lans=tuple(one for one in lans.values() if one.name in used),
+        decoys=decoys,
+        span=general.span,
+        warnings=findings.warnings,
+    )
+
+
+def _general(document: Document, findings: Findings) -> Read[General]:
+    section = document.get("general")
+    if section is None:
+        return Read(General(), {}, Span(document.file, 1))
+    return read(document, (section,), General, section.span, findings)
+
+
+def _check_general(general: Read[General], findings: Findings) -> None:
+    keys = general.keys
+    try:
+        ZoneInfo(keys.timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        findings.error(
+            "unknown-timezone",
+            f'unknown time zone "{keys.timezone}"',
+            general.at("timezone"),
+            "as in Europe/Berlin",
+        )
+    if keys.runtime is Runtime.DOCKER:
+        findings.error(
+            "unsupported", "this version has no runtime docker", general.at("runtime"), "use netns"
+        )
+    if keys.isolation is not Isolation.SHARED:
+        findings.warn("no-effect", "this version knows isolation = shared only", general.at("isolation"))
+    _check_later(general, findings)
+
+
+def _check_later(read_keys: Read[General] | Read[DecoyKeys], findings: Findings) -> None:
+    for key, found in read_keys.given.items():
+        if key in _LATER:
+            findings.warn(
+                "no-effect", f'"{key}" is checked, but has no effect in this version', found.text.span
+            )
+        if key == "egress" and found.text.raw.strip().lower() != "deny":
+            findings.warn(
+                "no-effect", "this version opens no connection from a decoy at all", found.text.span
+            )
+
+
+def _check_decoy(one: Preset, findings: Findings) -> None:
+    if one.read.keys.runtime is Runtime.DOCKER:
+        findings.error(
+            "unsupported", "this version has no runtime docker", one.read.at("runtime"), "use netns"
+        )
+    if one.read.keys.isolation is Isolation.DECOY:
+        findings.warn("no-effect", "this version knows isolation = shared only", one.read.at("isolation"))
+    _check_later(one.read, findings)
+
+
+def _lans(
+    document: Document,
+    sections: Outline,
+    general: Read[General],
+    machine: Machine,
+    held: Held,
+    findings: Findings,
+) -> dict[str, Lan]:
+    found: dict[str, Lan] = {}
+    default = lan(DEFAULT_LAN, general, machine, held, findings)
+    if default is not None:
+        found[DEFAULT_LAN] = default
+    for name, section in sections.kinds["lan"].items():
+        keys = read(document, (section,), LanKeys, section.span, findings)
+        further = lan(name, keys, machine, held, findings)
+        if further is not None:
+            for other in found.values():
+                if other.subnet.overlaps(further.subnet):
+                    findings.error(
+                        "lan-overlap",
+                        f"{further.subnet} overlaps {other.subnet} of LAN {other.name}",
+                        keys.at("net"),
+                        related=(other.span,),
+                    )
+            found[name] = further
+    return found
+
+
+def _check_others(document: Document, sections: Outline, findings: Findings) -> None:
+    for section in sections.kinds["custom"].values():
+        read(document, (section,), CustomKeys, section.span, findings)
+    for section in sections.kinds["sink"].values():
+        keys = read(document, (section,), SinkKeys, section.span, findings)
+        if keys.keys.type != "file":
+            findings.warn(
+                "no-effect", "this version writes events to the file in its state folder only", section.span
+            )
+
+
+def _check_personas(sections: Outline, presets: list[Preset], names: set[str], findings: Findings) -> None:
+    """Persona sections must belong to something."""
+    inherited = {section.key for one in presets for section in one.chain}
+    for key, section in sections.personas.items():
+        base = key.rpartition(".")[0]
+        if base not in inherited and base not in names and not base.startswith("_") and base != "default":
+            findings.error(
+                "orphan-persona", f'[{section.name}] belongs to nothing: there is no "{base}"', section.span
+            )

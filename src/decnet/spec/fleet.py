@@ -1,0 +1,307 @@
+"""Presets to decoys: names, addresses and host names given out, what two decoys cannot share checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address
+
+from decnet.catalog import Distro
+from decnet.draw import Draw
+from decnet.errors import Span
+from decnet.ini import did_you_mean
+from decnet.spec.addresses import Pool, draw_mac, is_multicast, parse_mac
+from decnet.spec.identity import Identity
+from decnet.spec.keys import General
+from decnet.spec.lans import DEFAULT_LAN
+from decnet.spec.machine import Held, Machine
+from decnet.spec.members import Member, Pattern, check_hostname, hostnames, members
+from decnet.spec.model import Decoy, Lan, Runtime, Service
+from decnet.spec.presets import Preset, Sources, service, service_names
+from decnet.spec.reading import Findings, Read
+
+_NAME_LIMIT = 63
+_UPTIME = (2 * 3600, 200 * 86400)
+"""Seconds a host has been up when nothing is said: two hours to two hundred days."""
+_WINDOWS_HOSTNAMES = ("WIN-{{ n3 }}", "SRV-{{ n2 }}", "PC-{{ n3 }}")
+_OTHER_HOSTNAMES = ("host-{{ n2 }}", "node{{ n2 }}", "dev-{{ n3 }}")
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What every decoy of the network is made with."""
+
+    general: Read[General]
+    lans: Mapping[str, Lan]
+    machine: Machine
+    held: Held
+    identity: Identity
+    expand: Pattern
+
+
+@dataclass(slots=True)
+class _Taken:
+    """What decoys have already, and where it was said."""
+
+    names: dict[str, Span] = field(default_factory=dict)
+    addresses: dict[IPv4Address, Span] = field(default_factory=dict)
+    macs: dict[str, Span] = field(default_factory=dict)
+    hostnames: dict[str, Span] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seat:
+    """A member that is known to exist: what it is made from, and its address if the file says it."""
+
+    member: Member
+    preset: Preset
+    lan: Lan
+    ip: IPv4Address | None
+
+
+class Fleet:
+    """Builds the decoys of a network. Everything that is wrong goes to ``findings``."""
+
+    def __init__(self, setting: Setting, sources: Sources, findings: Findings) -> None:
+        self._setting = setting
+        self._sources = sources
+        self._findings = findings
+        self._taken = _Taken()
+        self._services: dict[tuple[str, str], Service] = {}
+
+    def decoys(self, presets: list[Preset]) -> tuple[Decoy, ...]:
+        """Every decoy, in file order. Declared addresses go first, then held ones, then the pool's."""
+        seats = [seat for preset in presets for seat in self._seats(preset)]
+        pools = {name: self._pool(lan) for name, lan in self._setting.lans.items()}
+        held = self._setting.held.addresses
+        kept = {
+            s.member.name: pools[s.lan.name].take(h)
+            for s in seats
+            if not s.ip and (h := held.get(s.member.name))
+        }
+        found: list[Decoy] = []
+        for seat in seats:
+            ip = seat.ip or kept.get(seat.member.name) or pools[seat.lan.name].take(None)
+            if ip is None:
+                self._findings.error(
+                    "pool-exhausted",
+                    f"no address is left for {seat.member.name} on {seat.lan.subnet}",
+                    seat.preset.section.span,
+                    "widen the pool or the subnet, or lower the amount",
+                )
+                break
+            found.append(self._decoy(seat, ip))
+        return tuple(found)
+
+    def _pool(self, lan: Lan) -> Pool:
+        reserved = {*self._taken.addresses, *(own.ip for own in self._setting.machine.interfaces.values())}
+        reserved |= {address for address in (lan.gateway, lan.host) if address}
+        keys = self._setting.general.keys
+        return Pool(lan.subnet, keys.pool if lan.name == DEFAULT_LAN else (), reserved)
+
+    def _seats(self, preset: Preset) -> list[_Seat]:
+        keys, findings = preset.read, self._findings
+        lan = self._lan(preset)
+        found = members(preset.section, keys, findings)
+        if lan is None or not found:
+            return []
+        ip = keys.keys.ip
+        single = ip is not None and ip.first == ip.last
+        if single and len(found) > 1:
+            findings.error(
+                "amount-with-single-ip",
+                f"{len(found)} decoys cannot share {ip.first if ip else ''}",
+                keys.at("ip"),
+                "write a range a-b, or leave the address to the pool",
+            )
+            return []
+        if ip is not None and int(ip.last) - int(ip.first) + 1 < len(found):
+            findings.error(
+                "pool-exhausted",
+                f"the range has fewer addresses than the {len(found)} decoys of the group",
+                keys.at("ip"),
+            )
+            return []
+        seats: list[_Seat] = []
+        for position, member in enumerate(found):
+            address = ip.first + position if ip is not None else None
+            if self._is_free_name(member, preset) and (
+                address is None or self._is_free(address, lan, preset)
+            ):
+                seats.append(_Seat(member, preset, lan, address))
+        return seats
+
+    def _lan(self, preset: Preset) -> Lan | None:
+        name = preset.read.keys.lan.lower() or DEFAULT_LAN
+        lan = self._setting.lans.get(name)
+        if lan is None and preset.read.keys.lan:
+            hint = did_you_mean(name, self._setting.lans, f"declare [lan-{name}]")
+            self._findings.error("unknown-lan", f'unknown LAN "{name}"', preset.read.at("lan"), hint)
+        return lan
+
+    def _is_free_name(self, member: Member, preset: Preset) -> bool:
+        span = preset.section.span
+        if len(member.name) > _NAME_LIMIT:
+            self._findings.error("bad-name", f'"{member.name}" has more than {_NAME_LIMIT} characters', span)
+            return False
+        other = self._taken.names.setdefault(member.name.lower(), span)
+        if other is not span:
+            self._findings.error(
+                "duplicate-decoy", f'two sections make a decoy "{member.name}"', span, related=(other,)
+            )
+        return other is span
+
+    def _is_free(self, address: IPv4Address, lan: Lan, preset: Preset) -> bool:
+        """Whether a declared address can be had; says why not."""
+        span = preset.read.at("ip")
+        problem: tuple[str, str] | None = None
+        owner = self._setting.machine.owner(address) if address != lan.gateway else ""
+        if address not in lan.subnet:
+            problem = "address-outside-lan", f"{address} is outside {lan.subnet}"
+        elif address == lan.subnet.network_address:
+            problem = "address-is-network", f"{address} is the network address of {lan.subnet}"
+        elif address == lan.subnet.broadcast_address:
+            problem = "address-is-broadcast", f"{address} is the broadcast address of {lan.subnet}"
+        elif address == lan.gateway:
+            problem = "address-is-gateway", f"{address} is the gateway of the LAN"
+        elif address == lan.host or owner:
+            problem = "address-is-host", f"{address} is this host's own address"
+        if problem:
+            code, message = problem
+            self._findings.error(code, message, span)
+            return False
+        other = self._taken.addresses.setdefault(address, span)
+        if other is not span:
+            self._findings.error("address-used-twice", f"{address} is used twice", span, related=(other,))
+        return other is span
+
+    def _decoy(self, seat: _Seat, ip: IPv4Address) -> Decoy:
+        preset, name, setting = seat.preset, seat.member.name, self._setting
+        keys = preset.read.keys
+        choices = setting.identity.choices(setting.general.keys.seed, name)
+        distro = choices.child("distro").pick(preset.distros) if preset.distros else None
+        names = service_names(preset, self._sources, choices.child("services"), self._findings)
+        services = tuple(self._service(one, preset, name) for one in names)
+        self._check_ports(services)
+        uptime = int(keys.uptime) if keys.uptime else setting.identity.of(name, "uptime").integer(*_UPTIME)
+        return Decoy(
+            name=name,
+            group=seat.member.group,
+            number=seat.member.number,
+            lan=seat.lan.name,
+            ip=ip,
+            mac=self._mac(seat),
+            hostname=self._hostname(seat, distro, choices.child("hostname")),
+            os=preset.os,
+            distro=distro,
+            archetype=preset.archetype.name if preset.archetype else "",
+            services=services,
+            runtime=Runtime.NETNS,
+            uptime=uptime,
+            protect=keys.protect,
+            span=preset.section.span,
+            spans=preset.read.spans,
+        )
+
+    def _service(self, name: str, preset: Preset, member: str) -> Service:
+        own = f"{member}.{name}".lower()
+        base = own if own in self._sources.outline.personas else preset.section.key
+        found = self._services.get((base, name))
+        if found is None:
+            found = self._services[base, name] = service(name, preset, member, self._sources, self._findings)
+        return found
+
+    def _check_ports(self, services: tuple[Service, ...]) -> None:
+        seen: dict[tuple[int, str], Service] = {}
+        for one in services:
+            for port in one.ports:
+                other = seen.setdefault((port.number, port.proto), one)
+                if other is not one:
+                    self._findings.error(
+                        "port-used-twice",
+                        f"{one.name} and {other.name} both listen on {port.number}/{port.proto}",
+                        one.spans.get("ports", one.spans.get("port", one.span)),
+                        "give one of them other ports in its section",
+                        (other.span,),
+                    )
+            if len({(p.number, p.proto) for p in one.ports}) < len(one.ports):
+                self._findings.error("port-used-twice", f"{one.name} has a port twice", one.span)
+
+    def _mac(self, seat: _Seat) -> str:
+        given, keys = seat.preset.read.keys.mac, seat.preset.read
+        draw = self._setting.identity.of(seat.member.name, "mac")
+        explicit = parse_mac(given) if given else None
+        if explicit is not None:
+            self._check_mac(explicit, seat)
+            return explicit
+        vendors = self._sources.catalog.vendors
+        name = given.lower()
+        if given and name not in vendors:
+            code = "bad-mac" if ":" in given else "unknown-vendor"
+            hint = did_you_mean(
+                name, vendors, "write an address like 00:50:56:12:34:56, or a vendor like dell"
+            )
+            self._findings.error(
+                code, f'"{given}" is neither a MAC address nor a known vendor', keys.at("mac"), hint
+            )
+        if name not in vendors:
+            archetype = seat.preset.archetype
+            name = self._vendor(
+                archetype.vendors if archetype and archetype.vendors else seat.preset.os.vendors, seat
+            )
+        mac = draw_mac(vendors[name].prefixes, draw, set(self._taken.macs))
+        self._taken.macs[mac] = seat.preset.section.span
+        return mac
+
+    def _vendor(self, names: tuple[str, ...], seat: _Seat) -> str:
+        return self._setting.identity.choices(
+            self._setting.general.keys.seed, seat.member.name, "vendor"
+        ).pick(names)
+
+    def _check_mac(self, mac: str, seat: _Seat) -> None:
+        span = seat.preset.read.at("mac")
+        if is_multicast(mac):
+            self._findings.error(
+                "mac-multicast", f"{mac} is a multicast address", span, "the second digit must be even"
+            )
+        elif not int(mac.replace(":", ""), 16):
+            self._findings.error("mac-zero", "a host cannot have the MAC address of all zeros", span)
+        elif mac in self._taken.macs:
+            self._findings.error(
+                "mac-used-twice", f"{mac} is used twice", span, related=(self._taken.macs[mac],)
+            )
+        self._taken.macs.setdefault(mac, span)
+
+    def _hostname(self, seat: _Seat, distro: Distro | None, draw: Draw) -> str:
+        preset = seat.preset
+        declared = preset.read.keys.hostname
+        patterns = (declared,) if declared else self._patterns(preset, distro)
+        span, taken = preset.read.at("hostname"), self._taken.hostnames
+        hostname = ""
+        try:
+            for hostname in hostnames(patterns, bool(declared), seat.member, draw, self._setting.expand):
+                if hostname.lower() not in taken:
+                    break
+        except ValueError as error:
+            self._findings.error("bad-pattern", f"hostname: {error}", span, "known: n, n2, n3, name, group")
+            return seat.member.name
+        if check_hostname(hostname, span, self._findings):
+            other = taken.setdefault(hostname.lower(), span)
+            if other is not span or (
+                declared and not seat.member.solo and "{" not in declared and seat.member.number > 1
+            ):
+                self._findings.error(
+                    "hostname-used-twice",
+                    f'two decoys are called "{hostname}"',
+                    span,
+                    "use {{ n }} in a group",
+                    (other,),
+                )
+        return hostname
+
+    def _patterns(self, preset: Preset, distro: Distro | None) -> tuple[str, ...]:
+        if preset.archetype is not None and preset.archetype.hostnames:
+            return preset.archetype.hostnames
+        if distro is not None:
+            return (distro.hostname,)
+        return _WINDOWS_HOSTNAMES if preset.os.family == "windows" else _OTHER_HOSTNAMES

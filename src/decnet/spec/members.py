@@ -1,0 +1,98 @@
+"""A decoy section to its members: names from ranges and ``amount``, host names from patterns, addresses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from decnet.draw import Draw
+from decnet.errors import Span
+from decnet.ini import Section, expand
+from decnet.spec.keys import DecoyKeys
+from decnet.spec.reading import Findings, Read
+
+Pattern = Callable[[str, Mapping[str, Any]], str]
+"""Expands a one-line Jinja pattern; raises `ValueError`. Handed in, since templates are another room's."""
+
+_LABEL = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
+_SOLO = 40
+"""A decoy that is no group's member has a number up to this in its host name."""
+_TRIES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One decoy of a section: its name, its group's, and its number in it (from 1)."""
+
+    name: str
+    group: str
+    number: int
+    solo: bool
+
+
+def members(section: Section, read: Read[DecoyKeys], findings: Findings) -> list[Member]:
+    """The decoys that a section stands for."""
+    names = expand(section.name)
+    amount = read.keys.amount
+    if amount is None:
+        if names == (section.name,):
+            return [Member(section.name, section.name, 1, solo=True)]
+        return [Member(name, section.name, number, solo=False) for number, name in enumerate(names, 1)]
+    if names != (section.name,):
+        findings.error(
+            "amount-with-range",
+            "a section has either a range in its name or an amount",
+            read.at("amount"),
+            related=(section.span,),
+        )
+        return []
+    width = max(2, len(str(amount)))
+    return [
+        Member(f"{section.name}-{number:0{width}}", section.name, number, solo=False)
+        for number in range(1, amount + 1)
+    ]
+
+
+def hostnames(
+    patterns: tuple[str, ...],
+    declared: bool,
+    member: Member,
+    draw: Draw,
+    expand_pattern: Pattern,
+) -> Iterator[str]:
+    """Host names to try, best first: one where the file says it, else as many as it takes to find a free one.
+
+    Raises:
+        ValueError: a pattern cannot be expanded.
+    """
+    chosen = draw.pick(patterns)
+    for attempt in range(1 if declared else _TRIES):
+        number = member.number if attempt == 0 and not member.solo else draw.integer(1, _SOLO + attempt)
+        if declared:
+            number = member.number
+        yield expand_pattern(
+            chosen,
+            {
+                "n": number,
+                "n2": f"{number:02}",
+                "n3": f"{number:03}",
+                "name": member.name,
+                "group": member.group,
+            },
+        ).strip()
+
+
+def check_hostname(hostname: str, span: Span, findings: Findings) -> bool:
+    """Whether a host name is one (RFC 1123 section 2.1); a full name with dots is allowed."""
+    if len(hostname) <= 253 and all(_LABEL.fullmatch(label) for label in hostname.split(".")):
+        return True
+    shown = hostname if hostname.isprintable() else ascii(hostname)
+    findings.error(
+        "bad-hostname",
+        f'"{shown}" is no host name',
+        span,
+        "letters, digits and inner hyphens, at most 63 in a label",
+    )
+    return False

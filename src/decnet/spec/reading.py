@@ -1,0 +1,98 @@
+"""Sections to typed keys: one reading for every section, with its problems and the place of every value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from decnet.errors import InvalidInput, Problem, Severity, Span
+from decnet.ini import Document, Found, Section, gather, items
+from decnet.ini.schema import fill
+
+K = TypeVar("K")
+
+
+@dataclass(frozen=True, slots=True)
+class Read(Generic[K]):
+    """The keys of a section (its chain), and what the file says to each."""
+
+    keys: K
+    given: Mapping[str, Found]
+    span: Span
+
+    def at(self, key: str) -> Span:
+        """Where a key's value stands; the section where the file does not say it."""
+        found = self.given.get(key)
+        return found.text.span if found else self.span
+
+    def item(self, key: str, word: str) -> Span:
+        """Where a word of a list stands."""
+        found = self.given.get(key)
+        listed = items(found.text) if found else ()
+        return next((text.span for text in listed if text.raw.lower() == word.lower()), self.at(key))
+
+    @property
+    def spans(self) -> Mapping[str, Span]:
+        """Where each value that the file gives stands."""
+        return {name: found.text.span for name, found in self.given.items()}
+
+
+class Findings:
+    """Problems as they are found: each once, errors apart from warnings."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, Span, str], Problem] = {}
+
+    def add(self, *problems: Problem) -> None:
+        """Take note; the same problem at the same place counts once."""
+        for problem in problems:
+            self._found.setdefault((problem.code, problem.span, problem.message), problem)
+
+    def error(
+        self, code: str, message: str, span: Span, hint: str = "", related: tuple[Span, ...] = ()
+    ) -> None:
+        """Take note of an error."""
+        self.add(Problem(code, message, span, hint, related))
+
+    def warn(
+        self, code: str, message: str, span: Span, hint: str = "", related: tuple[Span, ...] = ()
+    ) -> None:
+        """Take note of a warning."""
+        self.add(Problem(code, message, span, hint, related, Severity.WARNING))
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        return tuple(p for p in self._found.values() if p.severity is Severity.ERROR)
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        return tuple(p for p in self._found.values() if p.severity is Severity.WARNING)
+
+    def stop(self) -> None:
+        """Raise `InvalidInput` with everything found, if there is an error among it."""
+        if self.errors:
+            raise InvalidInput((*self.errors, *self.warnings))
+
+
+def read(
+    document: Document,
+    sections: Sequence[Section],
+    kind: type[K],
+    span: Span,
+    findings: Findings,
+    scope: Sequence[Section] | None = None,
+) -> Read[K]:
+    """The typed keys of a chain. What is wrong goes to ``findings``; wrong keys have their defaults then."""
+    given, problems = gather(document, sections, scope)
+    findings.add(*problems)
+    return typed(kind, given, span, findings)
+
+
+def typed(kind: type[K], given: Mapping[str, Found], span: Span, findings: Findings) -> Read[K]:
+    """Typed keys of values already looked up."""
+    keys, problems = fill(kind, given, span)
+    findings.add(*problems)
+    if keys is None:
+        keys = kind()
+    return Read(keys, given, span)

@@ -1,0 +1,191 @@
+"""What changes the machine, by kind of resource. Each act looks at what is there first, or survives finding it."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import time
+
+from decnet.decoy.protocol import Request, Running
+from decnet.errors import WorldError
+from decnet.world import lans, links, messages, names, namespaces, observe, refusal, sockets
+from decnet.world.netlink import Socket
+from decnet.world.processes import Processes
+from decnet.world.resources import Decoy, Driver, Lan, Link, Resource, Service, Stack
+
+_PORT_SECONDS = 2.0
+"""How long a port may take to become free after its service was stopped."""
+_GONE_SECONDS = 30.0
+
+
+class Acts:
+    """The acts of one network's world. Threads may share it."""
+
+    def __init__(self, network: str, kernel: Socket, processes: Processes) -> None:
+        self._network = network
+        self._group = names.group(network)
+        self._kernel = kernel
+        self._processes = processes
+
+    def create(self, resource: Resource, content: bytes | None) -> None:
+        with refusal.explained(resource):
+            match resource:
+                case Lan():
+                    lans.create(self._kernel, self._network, resource)
+                    self._route_to_decoys(resource)
+                case Decoy():
+                    self._create_decoy(resource.name)
+                case Link():
+                    links.create(self._kernel, self._network, resource)
+                case Stack():
+                    self._set_sysctls(resource)
+                case Service():
+                    self._serve(resource, content)
+
+    def update(self, resource: Resource, fields: frozenset[str], content: bytes | None) -> None:
+        """A create brings every field to its value in place; only a service goes on without new sockets."""
+        if not isinstance(resource, Service) or "ports" in fields:
+            self.create(resource, content)
+        elif content is not None:
+            with refusal.explained(resource):
+                error = self._give(resource, content, start=False)
+                if error is not None:
+                    self._serve(resource, content)
+
+    def remove(self, resource: Resource) -> None:
+        with refusal.explained(resource):
+            match resource:
+                case Lan():
+                    lans.remove(self._kernel, self._network, resource)
+                case Decoy():
+                    self._remove_decoy(resource.name)
+                case Link():
+                    links.remove(self._kernel, self._network, resource)
+                case Stack():
+                    pass  # goes with the namespace: what the kernel had before is nobody's business any more
+                case Service():
+                    self._processes.ask(resource.process, Request("stop", resource.decoy, resource.name))
+
+    def remove_all(self) -> None:
+        """Processes first: their sockets hold namespaces. Then links by group, names, and the wait for the kernel."""
+        self._processes.quit_all()
+        decoys = namespaces.decoys(self._network)
+        held = {
+            (seen.parent, seen.mac)
+            for inside in observe.look_inside(self._network, dict.fromkeys(decoys, ())).values()
+            for seen in inside.links
+            if seen.kind == Driver.MACVLAN and seen.group == self._group
+        }
+        links.delete_group(self._group)
+        namespaces.remove_all(self._network)
+        self._wait_until_released(held)
+
+    def _wait_until_released(self, held: set[tuple[int, str]]) -> None:
+        """A macvlan goes with its namespace, in the kernel's own time; until then its parent listens to its MAC."""
+        deadline = time.monotonic() + _GONE_SECONDS
+        while held and (left := held & set(self._kernel.listens_to())):
+            if time.monotonic() > deadline:
+                raise WorldError(
+                    f"{len(left)} links of {self._network} are still there",
+                    hint="something holds their namespaces open, look with: lsns -t net",
+                )
+            time.sleep(0.02)
+
+    def _create_decoy(self, decoy: str) -> None:
+        if not namespaces.exists(self._network, decoy):
+            self._processes.drop(decoy)  # sockets of a namespace that lost its name answer nobody
+        namespaces.create(self._network, decoy, links.loopback_up)
+
+    def _remove_decoy(self, decoy: str) -> None:
+        self._processes.drop(decoy)
+        if namespaces.exists(self._network, decoy):
+            with namespaces.opened(self._network, decoy) as fd:
+                namespaces.inside(fd, lambda: links.delete_group(self._group))
+        namespaces.remove(self._network, decoy)
+
+    def _set_sysctls(self, stack: Stack) -> None:
+        def write() -> None:
+            for key, value in stack.sysctls:
+                try:
+                    namespaces.write_sysctl(key, value)
+                except OSError as error:
+                    raise WorldError(
+                        f"{stack.id}: {key} = {value}: {error.strerror}",
+                        hint="see sysctl(8) and the kernel's ip-sysctl",
+                    ) from error
+
+        if stack.sysctls:
+            with namespaces.opened(self._network, stack.decoy) as fd:
+                namespaces.inside(fd, write)
+
+    def _route_to_decoys(self, lan: Lan) -> None:
+        """Through a hairpin that was just made to the decoys that were there before it."""
+        behind = lans.hairpin(self._kernel, self._network, lan.name)
+        if behind is None:
+            return
+        hairpin, source = behind
+        decoys = namespaces.decoys(self._network)
+        for inside in observe.look_inside(self._network, dict.fromkeys(decoys, ())).values():
+            ours = {
+                seen.ifindex
+                for seen in inside.links
+                if seen.group == self._group and seen.parent == hairpin.parent
+            }
+            ips = [found.address.partition("/")[0] for found in inside.addresses if found.ifindex in ours]
+            if ips:
+                self._kernel.change(*(messages.host_route(hairpin.ifindex, ip, source) for ip in ips))
+
+    def _give(
+        self, service: Service, content: bytes, fds: tuple[int, ...] = (), *, start: bool
+    ) -> str | None:
+        """Hand a bundle over; the error in words, or None when all is well."""
+        request = Request("serve", service.decoy, service.name, service.bundle)
+        with sockets.in_memory(content) as memory:
+            reply = self._processes.ask(service.process, request, (memory, *fds), start=start)
+        if reply is None:
+            return "its process does not run"
+        return reply.error or None
+
+    def _serve(self, service: Service, content: bytes | None) -> None:
+        if content is None:
+            raise WorldError(f"{service.id}: cannot be served without its bundle")
+        deadline = time.monotonic() + _PORT_SECONDS
+        with namespaces.opened(self._network, service.decoy) as fd:
+            while True:
+                try:
+                    opened = sockets.listening(fd, service.ports)
+                    break
+                except OSError as error:
+                    if error.errno != errno.EADDRINUSE or time.monotonic() > deadline:
+                        raise
+                if self._goes_on(service, content):
+                    return
+        with contextlib.ExitStack() as stack:
+            for one in opened:
+                stack.enter_context(one)
+            error_text = self._give(service, content, tuple(one.fileno() for one in opened), start=True)
+        if error_text:
+            raise WorldError(f"{service.id}: {error_text}")
+
+    def _goes_on(self, service: Service, content: bytes) -> bool:
+        """Whether the service had its ports already and took the bundle; else whoever has one of the ports stops."""
+        for number, entry in self._others(service):
+            same = entry.service == service.name and number == service.process
+            if same and sorted(entry.ports) == sorted(service.ports):
+                error = self._give(service, content, start=False)
+                if error:
+                    raise WorldError(f"{service.id}: {error}")
+                return True
+            self._processes.ask(number, Request("stop", entry.decoy, entry.service))
+        time.sleep(0.01)
+        return False
+
+    def _others(self, service: Service) -> list[tuple[int, Running]]:
+        """What runs on this decoy under the service's name or on one of its ports."""
+        return [
+            (number, entry)
+            for number, entries in self._processes.running().items()
+            for entry in entries
+            if entry.decoy == service.decoy
+            and (entry.service == service.name or not set(entry.ports).isdisjoint(service.ports))
+        ]

@@ -1,0 +1,229 @@
+"""A machine in memory: as strict as the kernel about what needs what, with faults on demand.
+
+It stands in for `decnet.world.linux` in tests of everything above it. A namespace must be there before a link, a link
+before a service; two links of a LAN share no MAC and no address, two services of a decoy no port; what is used is
+not taken away. So an act in a wrong order fails here as it does (or goes wrong unnoticed) on a machine.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import Any
+
+from decnet.errors import WorldError
+from decnet.world.api import Observed
+from decnet.world.names import lan_interface
+from decnet.world.resources import (
+    Decoy,
+    Driver,
+    Id,
+    Kind,
+    Lan,
+    Link,
+    Policy,
+    Resource,
+    Service,
+    Stack,
+    policies,
+)
+
+
+class Killed(BaseException):
+    """The process is gone, as by SIGKILL: nothing catches it, and nothing acts after it."""
+
+
+class Moment(StrEnum):
+    """When a fault strikes: before the act changed anything, or after it did all."""
+
+    BEFORE = "before"
+    AFTER = "after"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Fault:
+    """Strike at the act with this number (from 0), by raising ``error``."""
+
+    act: int
+    moment: Moment
+    error: BaseException
+
+
+class FakeWorld:
+    """One network's part of a machine, and things of others on it (``foreign``: interface names)."""
+
+    def __init__(self, network: str = "office", foreign: Iterable[str] = ()) -> None:
+        self.network = network
+        self.foreign = set(foreign)
+        self.resources: dict[Id, Resource] = {}
+        self.contents: dict[Id, bytes] = {}
+        self.sessions: dict[str, int] = {}
+        self.acts: list[str] = []
+        self.fault: Fault | None = None
+        self._dead = False
+        self._lock = threading.Lock()
+
+    def check(self, resources: Iterable[Resource]) -> None:
+        """A fake machine can do everything."""
+
+    def observe(self, expected: Iterable[Resource] = ()) -> Observed:  # noqa: ARG002 (sees all without being told)
+        """What is there, as a machine would tell it: without what only the state knows."""
+        with self._lock:
+            self._alive()
+            seen = {id_: _seen(resource) for id_, resource in self.resources.items()}
+            decoys = {id_.owner for id_ in seen if id_.kind is Kind.DECOY}
+            sessions = {decoy: count for decoy, count in self.sessions.items() if decoy in decoys}
+            return Observed(seen, sessions)
+
+    def create(self, resource: Resource, content: bytes | None = None) -> None:
+        """See `World.create`."""
+        with self._act("create", resource):
+            self._make(resource, content)
+
+    def update(self, resource: Resource, fields: frozenset[str], content: bytes | None = None) -> None:
+        """See `World.update`; refuses fields that cannot be changed in place."""
+        with self._act(f"update {','.join(sorted(fields))} of", resource):
+            there = self._get(resource.id)
+            fixed = [name for name in fields if policies(type(resource))[name] is not Policy.LIVE]
+            if fixed:
+                raise WorldError(f"{resource.id}: {', '.join(fixed)} cannot be changed in place")
+            changed = {name: getattr(resource, name) for name in fields}
+            self._make(dataclasses.replace(there, **changed), content, fields)
+
+    def remove(self, resource: Resource) -> None:
+        """See `World.remove`; refuses to take away what others stand on."""
+        with self._act("remove", resource):
+            users = [str(id_) for id_ in self.resources if self._stands_on(id_, resource)]
+            if users:
+                raise WorldError(f"{resource.id} is in use by {', '.join(users)}")
+            self._drop(resource.id)
+
+    def remove_all(self) -> None:
+        """See `World.remove_all`."""
+        with self._act("remove all", None):
+            self.resources.clear()
+            self.contents.clear()
+
+    def revive(self) -> None:
+        """After `Killed`: a new process begins to act on the same machine."""
+        self._dead = False
+        self.fault = None
+
+    def lose(self, id_: Id) -> None:
+        """Sabotage: this is gone, with what dies with it."""
+        if id_.kind is Kind.DECOY:
+            for other in [o for o in self.resources if o.owner == id_.owner and o.kind is not Kind.LAN]:
+                self._drop(other)
+        self._drop(id_)
+
+    def alter(self, id_: Id, **fields: Any) -> None:
+        """Sabotage: these fields have other values now."""
+        self.resources[id_] = dataclasses.replace(self.resources[id_], **fields)
+
+    @contextmanager
+    def _act(self, action: str, resource: Resource | None) -> Iterator[None]:
+        with self._lock:
+            self._alive()
+            fault = self.fault if self.fault and self.fault.act == len(self.acts) else None
+            self.acts.append(f"{action} {resource.id if resource else self.network}")
+            if fault and fault.moment is Moment.BEFORE:
+                self._strike(fault)
+            yield
+            if fault:
+                self._strike(fault)
+
+    def _alive(self) -> None:
+        if self._dead:
+            raise Killed
+
+    def _strike(self, fault: Fault) -> None:
+        self._dead = isinstance(fault.error, Killed)
+        raise fault.error
+
+    def _get(self, id_: Id) -> Resource:
+        if id_ not in self.resources:
+            raise WorldError(f"{id_} does not exist")
+        return self.resources[id_]
+
+    def _drop(self, id_: Id) -> None:
+        self.resources.pop(id_, None)
+        self.contents.pop(id_, None)
+
+    def _make(self, resource: Resource, content: bytes | None, fields: frozenset[str] | None = None) -> None:
+        match resource:
+            case Lan():
+                self._check_lan(resource)
+            case Link():
+                self._check_link(resource)
+            case Stack():
+                self._get(Id(Kind.DECOY, resource.decoy))
+                there = self.resources.get(resource.id)
+                kept = dict(there.sysctls) if isinstance(there, Stack) else {}
+                resource = Stack(resource.decoy, tuple(sorted({**kept, **dict(resource.sysctls)}.items())))
+            case Service():
+                self._check_service(resource, content, fields)
+                if content is not None:
+                    self.contents[resource.id] = content
+            case Decoy():
+                pass
+        self.resources[resource.id] = resource
+
+    def _check_lan(self, lan: Lan) -> None:
+        name = lan_interface(self.network, lan.name)
+        if name in self.foreign:
+            raise WorldError(f"an interface {name} is there and is not ours")
+        there = self.resources.get(lan.id)
+        if isinstance(there, Lan) and (there.driver, there.interface) != (lan.driver, lan.interface):
+            raise WorldError(f"{lan.id} is there already, of another driver or on another interface")
+
+    def _check_link(self, link: Link) -> None:
+        self._get(Id(Kind.DECOY, link.decoy))
+        lan = self._get(Id(Kind.LAN, link.lan))
+        if not isinstance(lan, Lan):
+            raise WorldError(f"{lan.id} is no LAN")
+        parent = lan_interface(self.network, lan.name) if lan.driver is Driver.BRIDGE else lan.interface
+        if (link.driver, link.parent) != (lan.driver, parent):
+            raise WorldError(f"{link.id}: {link.parent} is not what carries {lan.id}")
+        if link.mtu > lan.mtu:
+            raise WorldError(f"{link.id}: MTU {link.mtu} is more than {lan.id} has")
+        for other in self.resources.values():
+            if isinstance(other, Link) and other.id != link.id:
+                if other.mac == link.mac and other.parent == link.parent:
+                    raise WorldError(f"{link.id}: address already in use: {link.mac} of {other.id}")
+                if other.address == link.address and other.parent == link.parent:
+                    raise WorldError(f"{link.id}: address already in use: {link.address} of {other.id}")
+
+    def _check_service(self, service: Service, content: bytes | None, fields: frozenset[str] | None) -> None:
+        self._get(Id(Kind.DECOY, service.decoy))
+        if not any(id_.kind is Kind.LINK and id_.owner == service.decoy for id_ in self.resources):
+            raise WorldError(f"{service.id}: {service.decoy} has no link to listen on")
+        if content is None and (fields is None or "bundle" in fields):
+            raise WorldError(f"{service.id}: no bundle given")
+        for other in self.resources.values():
+            if isinstance(other, Service) and other.decoy == service.decoy and other.name != service.name:
+                taken = set(other.ports) & set(service.ports)
+                if taken:
+                    raise WorldError(f"{service.id}: address already in use: {sorted(taken)} of {other.id}")
+
+    def _stands_on(self, user: Id, resource: Resource) -> bool:
+        if isinstance(resource, Lan):
+            link = self.resources[user]
+            return isinstance(link, Link) and link.lan == resource.name
+        same = user.owner == resource.id.owner and user.kind is not Kind.LAN
+        if isinstance(resource, Decoy):
+            return same and user.kind in {Kind.LINK, Kind.SERVICE}
+        return isinstance(resource, Link) and same and user.kind is Kind.SERVICE
+
+
+def _seen(resource: Resource) -> Resource:
+    """A resource without what a machine does not tell."""
+    if not isinstance(resource, Decoy):
+        return resource
+    known = policies(Decoy)
+    hidden: dict[str, Any] = {
+        f.name: f.default for f in dataclasses.fields(Decoy) if known[f.name] is Policy.IGNORED
+    }
+    return dataclasses.replace(resource, **hidden)

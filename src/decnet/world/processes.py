@@ -1,0 +1,185 @@
+"""Talk to a network's decoy processes: find them by their control sockets, start them, ask them, end them."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import signal
+import socket
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from decnet.decoy.protocol import PACKET_LIMIT, Reply, Request, Running
+from decnet.errors import WorldError
+from decnet.world import names, spawn
+
+_ANSWER_SECONDS = 60.0
+"""A process that stops a service waits up to 5 s for its sessions."""
+_QUIT_SECONDS, _TERM_SECONDS, _KILL_SECONDS = 8.0, 2.0, 5.0
+_SOCKET_NAME = re.compile(r"process-(\d{1,6})\.sock")
+
+
+@dataclass(slots=True)
+class _Channel:
+    """The connection to one process; its lock also keeps two threads from starting the process twice."""
+
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    connection: socket.socket | None = None
+
+    def close(self) -> None:
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None
+
+
+class Processes:
+    """The decoy processes of one network. Threads may share it."""
+
+    def __init__(self, network: str, run_dir: Path, events_dir: Path) -> None:
+        self._network = network
+        self._run_dir = run_dir
+        self._spawner = spawn.Spawner(network, run_dir, events_dir)
+        self._channels: dict[int, _Channel] = {}
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """Hang up. The processes go on."""
+        for channel in self._channels.values():
+            with channel.lock:
+                channel.close()
+        self._spawner.reap()
+
+    def numbers(self) -> list[int]:
+        """Numbers of the processes that have a control socket, alive or not. Raises PermissionError."""
+        try:
+            entries = [entry.name for entry in self._run_dir.iterdir()]
+        except FileNotFoundError:
+            return []
+        return sorted(int(found[1]) for entry in entries if (found := _SOCKET_NAME.fullmatch(entry)))
+
+    def running(self) -> dict[int, tuple[Running, ...]]:
+        """What every live process serves. Raises PermissionError when we may not ask."""
+        found = {}
+        for number in self.numbers():
+            reply = self.ask(number, Request("list"))
+            if reply is not None:
+                found[number] = reply.running
+        return found
+
+    def drop(self, decoy: str) -> None:
+        """Stop all services of a decoy, whoever runs them."""
+        for number in self.numbers():
+            self.ask(number, Request("drop", decoy))
+
+    def ask(
+        self, number: int, request: Request, fds: Sequence[int] = (), *, start: bool = False
+    ) -> Reply | None:
+        """Ask a process; None when it is not there. With ``start`` it is started when absent, and again if it crashed.
+
+        ``Reply.error`` is for the caller. Raises `WorldError` when the process dies over the request or never answers.
+        """
+        message = msgspec.json.encode(request)
+        with self._lock:
+            channel = self._channels.setdefault(number, _Channel())
+        with channel.lock:
+            for _ in range(2):
+                if channel.connection is None and not self._connected(channel, number, start=start):
+                    return None
+                try:
+                    return _exchange(channel.connection, message, fds)
+                except (ConnectionError, EOFError):
+                    channel.close()
+                except TimeoutError:
+                    channel.close()
+                    raise WorldError(
+                        f"decoy process {number} of {self._network} does not answer",
+                        hint="it is stopped or stuck: end it, and apply again",
+                    ) from None
+        if not start:
+            return None
+        raise WorldError(
+            f"decoy process {number} of {self._network} ended while it was asked to {request.op}",
+            hint=f"its log: {self._run_dir / f'process-{number}.log'}",
+        )
+
+    def quit_all(self) -> None:
+        """End every process (asked, then told, then killed), and unlink what belongs to them."""
+        handles = []
+        for number in self.numbers():
+            connection = self._connect(number)
+            if connection is not None:
+                handles.append(self._ask_to_quit(number, connection))
+        asked = time.monotonic() + _QUIT_SECONDS
+        for handle in handles:
+            if not handle.wait(max(0.0, asked - time.monotonic())):
+                handle.kill(signal.SIGTERM)
+        told = time.monotonic() + _TERM_SECONDS
+        for handle in handles:
+            if not handle.wait(max(0.0, told - time.monotonic())):
+                handle.kill(signal.SIGKILL)
+                handle.wait(_KILL_SECONDS)
+            handle.close()
+        self._spawner.reap()
+        self._unlink()
+
+    def _ask_to_quit(self, number: int, connection: socket.socket) -> spawn.Handle:
+        with connection:
+            handle = spawn.Handle(connection, names.uid(self._network))
+            with contextlib.suppress(OSError):
+                connection.setblocking(False)
+                connection.send(msgspec.json.encode(Request("quit")))
+        with self._lock:
+            channel = self._channels.pop(number, None)
+        if channel:
+            with channel.lock:
+                channel.close()
+        return handle
+
+    def _connected(self, channel: _Channel, number: int, *, start: bool) -> bool:
+        channel.connection = self._connect(number)
+        if channel.connection is None and start:
+            self._spawner.spawn(number)
+            channel.connection = self._connect(number)
+            if channel.connection is None:
+                raise WorldError(f"decoy process {number} of {self._network} ended at once")
+        return channel.connection is not None
+
+    def _connect(self, number: int) -> socket.socket | None:
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        connection.settimeout(_ANSWER_SECONDS)
+        try:
+            with spawn.address(self._run_dir, number) as name:
+                connection.connect(name)
+        except (FileNotFoundError, ConnectionRefusedError):
+            connection.close()
+            return None
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _unlink(self) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            for entry in self._run_dir.iterdir():
+                if re.fullmatch(r"process-\d{1,6}\.(sock|log)", entry.name):
+                    entry.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # somebody else's file in it: it stays
+            self._run_dir.rmdir()
+
+
+def _exchange(connection: socket.socket | None, message: bytes, fds: Sequence[int]) -> Reply:
+    if connection is None:
+        raise EOFError
+    if fds:
+        socket.send_fds(connection, [message], list(fds))
+    else:
+        connection.send(message)
+    answer = connection.recv(PACKET_LIMIT)
+    if not answer:
+        raise EOFError
+    return msgspec.json.decode(answer, type=Reply)

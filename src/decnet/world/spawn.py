@@ -1,0 +1,209 @@
+"""Start a decoy process, and end one: it outlives the command that started it, and is known by its control socket."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import resource
+import select
+import signal
+import socket
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from decnet.errors import WorldError
+from decnet.world import names
+
+_READY_SECONDS = 60
+"""A process imports every service before it says that it is ready: 1 s, more on a busy machine."""
+_OPEN_FILES = 1 << 16
+_LOG_LIMIT = 1 << 20
+_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": "/"}
+_UCRED = struct.Struct("=iII")
+
+
+class _Detached(subprocess.Popen[bytes]):
+    """A child that is meant to live on when this object goes: no warning about it."""
+
+    def __del__(self) -> None:
+        pass
+
+
+class Spawner:
+    """Starts decoy processes of one network."""
+
+    def __init__(self, network: str, run_dir: Path, events_dir: Path) -> None:
+        self._network = network
+        self._run_dir = run_dir
+        self._events_dir = events_dir
+        self._children: list[_Detached] = []
+
+    def spawn(self, number: int) -> None:
+        """Start process ``number`` and wait until it listens. Raises `WorldError` with its last words when it dies."""
+        self.reap()
+        prepare_folder(self._run_dir)
+        with contextlib.ExitStack() as stack:
+            control = _bound(stack, self._run_dir, number)
+            events = _events(stack, self._events_dir, names.uid(self._network))
+            log = _log(stack, self._run_dir / f"process-{number}.log")
+            ready, told = os.pipe2(os.O_CLOEXEC)
+            stack.callback(os.close, ready)
+            with _closing(told):
+                child = self._start(number, control, events, told, log)
+            self._children.append(child)
+            if not _is_ready(ready):
+                self._give_up(child, number, log)
+
+    def reap(self) -> None:
+        """Collect children that ended."""
+        self._children = [child for child in self._children if child.poll() is None]
+
+    def _start(self, number: int, control: int, events: int, told: int, log: int) -> _Detached:
+        uid = names.uid(self._network)
+        options = {"control-fd": control, "events-fd": events, "ready-fd": told, "uid": uid, "number": number}
+        command = [sys.executable, "-P", "-m", "decnet.decoy", "--network", self._network]
+        for name, value in options.items():
+            command += [f"--{name}", str(value)]
+        child = _Detached(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+            pass_fds=(control, events, told),
+            cwd="/",
+            env=_ENVIRONMENT,
+            start_new_session=True,
+        )
+        with contextlib.suppress(ProcessLookupError, PermissionError, ValueError):  # what there is must do
+            resource.prlimit(child.pid, resource.RLIMIT_NOFILE, (_OPEN_FILES, _OPEN_FILES))
+        return child
+
+    def _give_up(self, child: _Detached, number: int, log: int) -> None:
+        child.kill()
+        child.wait()
+        self.reap()
+        control_path(self._run_dir, number).unlink(missing_ok=True)
+        words = os.pread(log, 4096, max(0, os.fstat(log).st_size - 4096)).decode(errors="replace").strip()
+        last = words.splitlines()[-1] if words else "it said nothing"
+        raise WorldError(
+            f"decoy process {number} of {self._network} did not start: {last}",
+            hint=f"its log: {self._run_dir / f'process-{number}.log'}",
+        )
+
+
+def control_path(run_dir: Path, number: int) -> Path:
+    return run_dir / f"process-{number}.sock"
+
+
+def prepare_folder(run_dir: Path) -> None:
+    """The network's run folder: nobody but its owner gets at the control sockets. Raises `WorldError`."""
+    try:
+        run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        run_dir.chmod(0o700)
+    except OSError as error:
+        raise WorldError(
+            f"cannot use {run_dir}: {error.strerror}", hint="run as root: sudo decnet …"
+        ) from error
+
+
+@contextlib.contextmanager
+def _closing(fd: int) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        os.close(fd)
+
+
+def _opened(stack: contextlib.ExitStack, path: Path, flags: int, mode: int = 0) -> int:
+    fd = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
+    stack.callback(os.close, fd)
+    return fd
+
+
+def _bound(stack: contextlib.ExitStack, run_dir: Path, number: int) -> int:
+    control_path(run_dir, number).unlink(missing_ok=True)
+    control = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET))
+    with address(run_dir, number) as name:
+        control.bind(name)
+    return control.fileno()
+
+
+def _events(stack: contextlib.ExitStack, events_dir: Path, uid: int) -> int:
+    """The folder the process writes its events to, made when missing. It is the network's own, and so the process's."""
+    try:
+        events_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
+        fd = _opened(stack, events_dir, os.O_RDONLY | os.O_DIRECTORY)
+        if os.geteuid() == 0 and os.fstat(fd).st_uid != uid:
+            os.fchown(fd, uid, -1)
+    except OSError as error:
+        raise WorldError(f"cannot write events to {events_dir}: {error.strerror}") from error
+    return fd
+
+
+def _log(stack: contextlib.ExitStack, path: Path) -> int:
+    fd = _opened(stack, path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+    if os.fstat(fd).st_size > _LOG_LIMIT:
+        os.ftruncate(fd, 0)
+    return fd
+
+
+def _is_ready(ready: int) -> bool:
+    waiting = select.poll()
+    waiting.register(ready, select.POLLIN)
+    return bool(waiting.poll(_READY_SECONDS * 1000)) and bool(os.read(ready, 1))
+
+
+@contextlib.contextmanager
+def address(run_dir: Path, number: int) -> Iterator[str]:
+    """A control socket's address through the open folder: an address holds 107 bytes, a path may be longer."""
+    fd = os.open(run_dir, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{fd}/process-{number}.sock"
+    finally:
+        os.close(fd)
+
+
+class Handle:
+    """A process at the other end of a connected control socket: the one that called listen(), whatever it says."""
+
+    def __init__(self, connection: socket.socket, uid: int) -> None:
+        pid, _, _ = _UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
+        self.pid = pid
+        self._fd = -1
+        with contextlib.suppress(ProcessLookupError, ValueError):
+            self._fd = os.pidfd_open(pid)
+        if self._fd >= 0 and not _runs_as(pid, {uid, os.geteuid()}):  # the number has gone to somebody else
+            self.close()
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def wait(self, seconds: float) -> bool:
+        """Whether the process ends within this time."""
+        if self._fd < 0:
+            return True
+        waiting = select.poll()
+        waiting.register(self._fd, select.POLLIN)
+        return bool(waiting.poll(seconds * 1000))
+
+    def kill(self, number: signal.Signals) -> None:
+        if self._fd >= 0:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._fd, number)
+
+
+def _runs_as(pid: int, users: set[int]) -> bool:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ESRCH):
+            return False
+        raise
+    (line,) = (line for line in status.splitlines() if line.startswith("Uid:"))
+    return int(line.split()[1]) in users
