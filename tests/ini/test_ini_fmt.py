@@ -24,10 +24,10 @@ Services[Prod-EU]=ssh,
 
 motd =
       "dear
-         ; user
-       of this
+        ; user
+      of this
 
-       host"
+      host"
 [web[01:05]]
 """
 PRETTY = """\

@@ -23,7 +23,7 @@ from decnet.ini import (
 )
 
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-LONG = settings(max_examples=20_000, deadline=None, suppress_health_check=list(HealthCheck))
+LONG = settings(max_examples=5_000, deadline=None, suppress_health_check=list(HealthCheck))
 
 FRAGMENTS = [
     *"[]:=;#\"'$%{},. \t\n\r-_\\",
@@ -60,8 +60,11 @@ def valid_text(draw: st.DrawFn) -> str:
 
 def meaning(document: Document) -> list[object]:
     return [
-        (section.name, [parent.name for parent in section.parents])
-        + tuple((option.key, option.env, option.text.raw) for option in section.options)
+        (
+            section.name,
+            [parent.name for parent in section.parents],
+            [(option.key, option.env, option.text.raw) for option in section.options],
+        )
         for section in document.sections.values()
     ]
 
@@ -80,13 +83,17 @@ def use(document: Document) -> None:
                     assert item.raw in item.span.text
 
 
+def check_problems(error: InvalidInput) -> None:
+    assert error.problems
+    assert render(error.problems).replace("\n", "").isprintable()
+    assert all(record.code for record in records(error.problems))
+
+
 def check_text(text: str) -> None:
     try:
         document = parse(text, "n.ini", "x")
     except InvalidInput as error:
-        assert error.problems
-        assert render(error.problems).replace("\n", "").isprintable()
-        assert all(record.code for record in records(error.problems))
+        check_problems(error)
         return
     use(document)
     check_format(text)
@@ -103,7 +110,7 @@ def check_bytes(path: Path, data: bytes) -> None:
     try:
         use(load(path))
     except InvalidInput as error:
-        assert render(error.problems).replace("\n", "").isprintable()
+        check_problems(error)
 
 
 @st.composite

@@ -185,6 +185,11 @@ def test_every_problem_of_a_section_at_once_with_its_place() -> None:
     ]
 
 
+def test_a_section_of_junk_ends_after_a_thousand_problems() -> None:
+    given = {f"junk{n}": text("x") for n in range(100_000)}
+    assert len(fill(Persona, given, WHERE)[1]) == 1000
+
+
 def test_a_key_without_default_must_be_given() -> None:
     assert [(p.code, p.span) for p in fill(Needy, {}, WHERE)[1]] == [("missing-key", WHERE)]
     assert fill(Needy, {"image": text("x")}, WHERE) == (Needy("x"), ())

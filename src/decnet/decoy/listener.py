@@ -70,8 +70,9 @@ class Listener:
     async def stop(self) -> None:
         """Close the sockets and end every session."""
         for listening in self._sockets:
-            self._loop.remove_reader(listening)
-            listening.close()
+            if listening.fileno() >= 0:
+                self._loop.remove_reader(listening)
+                listening.close()
         for task in self._tasks:
             task.cancel()
         if self._tasks:

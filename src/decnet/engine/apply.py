@@ -96,4 +96,4 @@ def _partly(
         watch(Progress.DONE, op, "")
     for op, message in failed:
         watch(Progress.FAILED, op, message)
-    return Outcome(done=done, failed=failed)
+    return Outcome(done=done, failed=failed, error=error.message)

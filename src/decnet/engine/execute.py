@@ -46,17 +46,21 @@ class Journal(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of each op, with the reason where it did not come to pass."""
+    """What became of each op, with the reason where it did not come to pass.
+
+    ``error`` is what went wrong beside the ops: a destroy that left something which is no resource.
+    """
 
     done: tuple[Op, ...] = ()
     failed: tuple[tuple[Op, str], ...] = ()
     skipped: tuple[tuple[Op, str], ...] = ()
     stopped: bool = False
+    error: str = ""
 
     @property
     def exit_code(self) -> int:
         """0 all done, 1 nothing, 3 a part of it."""
-        if not self.failed and not self.skipped:
+        if not (self.failed or self.skipped or self.error):
             return 0
         return 3 if self.done else 1
 

@@ -78,6 +78,7 @@ class _Recap:
     failed: int
     skipped: int
     stopped: bool
+    error: str
     exit_code: int
 
 
@@ -134,6 +135,7 @@ def recap_json(network: str, outcome: Outcome) -> bytes:
             len(outcome.failed),
             len(outcome.skipped),
             outcome.stopped,
+            outcome.error,
             outcome.exit_code,
         )
     )

@@ -60,6 +60,8 @@ def render_recap(plan: Plan, outcome: Outcome, *, colour: bool = False) -> str:
     """What an apply came to: what failed and was skipped, then counts of decoys; with a final newline."""
     lines = [f"failed   {op.label}: {message}" for op, message in outcome.failed]
     lines += [f"skipped  {op.label}: {why}" for op, why in outcome.skipped]
+    if outcome.error and not outcome.failed:
+        lines.append(f"failed   {outcome.error}")
     if lines:
         lines = [_paint(line, 31 if line.startswith("failed") else 33, colour) for line in lines] + [""]
     broken = {op.resource.id.owner for op, _ in (*outcome.failed, *outcome.skipped)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import islice
 
 NAME_LENGTH = 63
@@ -50,7 +51,13 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     """
     length = len(word)
     near = (other for other in known if abs(len(other) - length) <= max(3, length // 3))
-    by_folded = {other.lower(): other for other in islice(near, _CANDIDATES)}
+    return _closest(word, tuple(islice(near, _CANDIDATES)))
+
+
+@lru_cache(maxsize=1024)
+def _closest(word: str, candidates: tuple[str, ...]) -> str | None:
+    """Cached: the same slip in 10,000 sections is compared once."""
+    by_folded = {other.lower(): other for other in candidates}
     found = difflib.get_close_matches(word.lower(), by_folded, n=1, cutoff=0.65)
     return by_folded[found[0]] if found else None
 

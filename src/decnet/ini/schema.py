@@ -19,6 +19,7 @@ from decnet.ini.convert import NOTHING, convert, label, shape_of
 from decnet.ini.key import Key
 from decnet.ini.model import Text
 from decnet.ini.names import did_you_mean, fold, quote
+from decnet.ini.parser import MAX_PROBLEMS
 from decnet.ini.resolve import Found
 from decnet.ini.values import Secret
 
@@ -124,6 +125,8 @@ def fill(
     used: dict[str, Span] = {}
     problems: list[Problem] = []
     for name, found in given.items():
+        if len(problems) >= MAX_PROBLEMS:
+            break
         text = found.text if isinstance(found, Found) else found
         field = schema.names.get(fold(name))
         if field is None:

@@ -74,12 +74,13 @@ class Session:
     def count(self, connection: Any) -> None:
         """Take the byte counters of a socket (anything with ``getsockopt``) from the kernel (tcp(7), TCP_INFO)."""
         try:
-            info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 192)
+            info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _TCP_INFO.size)
         except OSError:
             return
-        if len(info) >= _TCP_INFO_BYTES.size:
-            acked, self.received = _TCP_INFO_BYTES.unpack_from(info)
-            self.sent = max(0, acked - 1)
+        if len(info) == _TCP_INFO.size:
+            state, received, sent, again = _TCP_INFO.unpack(info)
+            self.received = max(0, received - (state in _FIN_RECEIVED))
+            self.sent = sent - again
 
     async def close(self) -> None:
         """End the connection, whoever holds the socket."""
@@ -95,8 +96,11 @@ class Session:
             self._writer.transport.abort()
 
 
-_TCP_INFO_BYTES = struct.Struct("=120xQQ")
-"""struct tcp_info of linux/tcp.h: tcpi_bytes_acked and tcpi_bytes_received are the u64 at byte 120 and 128."""
+_TCP_INFO = struct.Struct("=B127xQ64xQQ")
+"""struct tcp_info of linux/tcp.h: tcpi_state; tcpi_bytes_received at 128; tcpi_bytes_sent and tcpi_bytes_retrans at
+200 (Linux 4.19)."""
+_FIN_RECEIVED = frozenset({6, 8, 9, 11})
+"""TIME_WAIT, CLOSE_WAIT, LAST_ACK, CLOSING: the peer's FIN is counted as a byte received (seen on Linux 6.18)."""
 
 
 class _Counting(asyncio.StreamReaderProtocol):

@@ -142,12 +142,9 @@ def context(
 
 
 def _name(parts: tuple[tuple[str, str], ...], words: Mapping[str, str]) -> x509.Name:
-    attributes = []
-    for attribute, value in parts:
-        text = Template(value).substitute(words)
-        # a country of more than two letters is wrong and yet what keytool writes
-        attributes.append(x509.NameAttribute(_ATTRIBUTES[attribute], text, _validate=attribute != "C"))
-    return x509.Name(attributes)
+    return x509.Name(
+        [x509.NameAttribute(_ATTRIBUTES[name], Template(value).substitute(words)) for name, value in parts]
+    )
 
 
 Extension = tuple[x509.ExtensionType, bool]

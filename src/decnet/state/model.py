@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
-from decnet.errors import Span
-from decnet.spec import Identity
-from decnet.world import Id, Kind, Link, Resource
+from decnet.errors import Span, StateError
+from decnet.spec import Held, Identity
+from decnet.world import Id, Lan, Link, Resource
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +79,17 @@ class Snapshot:
         """Whether the network was ever applied."""
         return self.identity is not None
 
-    def held_addresses(self) -> dict[str, str]:
-        """Decoy → the IP address it has, so that an allocation from a pool stays as it is."""
-        return {
-            saved.resource.decoy: saved.resource.address.partition("/")[0]
-            for id_, saved in self.resources.items()
-            if id_.kind is Kind.LINK and isinstance(saved.resource, Link)
-        }
+    def held(self) -> Held:
+        """The addresses and subnets given out, so that an allocation stays as it is. Raises `StateError`."""
+        addresses: dict[str, IPv4Address] = {}
+        subnets: dict[str, IPv4Network] = {}
+        try:
+            for saved in self.resources.values():
+                match saved.resource:
+                    case Link(decoy=decoy, address=address):
+                        addresses[decoy] = IPv4Interface(address).ip
+                    case Lan(name=name, subnet=subnet) if subnet:
+                        subnets[name] = IPv4Network(subnet)
+        except ValueError as error:
+            raise StateError(f"the state of network {self.about.network} cannot be read: {error}") from None
+        return Held(addresses, subnets)

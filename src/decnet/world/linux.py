@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from decnet.world import check, observe
+from decnet.world import check, observe, spawn
 from decnet.world.api import Observed
 from decnet.world.netlink import Socket
 from decnet.world.processes import Processes
@@ -23,13 +23,15 @@ class LinuxWorld:
     """One network's part of this machine; see `decnet.world.api.World`. Use it in a ``with`` block, or `close` it.
 
     ``run_dir`` holds the control sockets of the decoy processes and is for its owner only. ``events_dir`` is where they
-    write events; it belongs to this network alone, and becomes their user's.
+    write events; it belongs to this network alone, and becomes their user's. ``program`` is what a decoy process runs.
     """
 
-    def __init__(self, network: str, run_dir: Path, events_dir: Path) -> None:
+    def __init__(
+        self, network: str, run_dir: Path, events_dir: Path, program: Sequence[str] = spawn.PROGRAM
+    ) -> None:
         self._network = network
         self._kernel = Socket()
-        self._processes = Processes(network, run_dir, events_dir)
+        self._processes = Processes(network, run_dir, events_dir, program)
 
     def __enter__(self) -> Self:
         return self

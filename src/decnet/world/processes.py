@@ -40,10 +40,10 @@ class _Channel:
 class Processes:
     """The decoy processes of one network. Threads may share it."""
 
-    def __init__(self, network: str, run_dir: Path, events_dir: Path) -> None:
+    def __init__(self, network: str, run_dir: Path, events_dir: Path, program: Sequence[str]) -> None:
         self._network = network
         self._run_dir = run_dir
-        self._spawner = spawn.Spawner(network, run_dir, events_dir)
+        self._spawner = spawn.Spawner(network, run_dir, events_dir, program)
         self._channels: dict[int, _Channel] = {}
         self._lock = threading.Lock()
 

@@ -12,7 +12,7 @@ import socket
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from decnet.errors import WorldError
@@ -21,7 +21,10 @@ from decnet.world import names
 _READY_SECONDS = 60
 """A process imports every service before it says that it is ready: 1 s, more on a busy machine."""
 _OPEN_FILES = 1 << 16
+_FILE_SIZE = 1 << 27
+"""No file a decoy process writes gets larger, its log included; event files are put aside at half of this."""
 _LOG_LIMIT = 1 << 20
+PROGRAM = (sys.executable, "-P", "-m", "decnet.decoy")
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": "/"}
 _UCRED = struct.Struct("=iII")
 
@@ -36,7 +39,8 @@ class _Detached(subprocess.Popen[bytes]):
 class Spawner:
     """Starts decoy processes of one network."""
 
-    def __init__(self, network: str, run_dir: Path, events_dir: Path) -> None:
+    def __init__(self, network: str, run_dir: Path, events_dir: Path, program: Sequence[str]) -> None:
+        self._program = tuple(program)
         self._network = network
         self._run_dir = run_dir
         self._events_dir = events_dir
@@ -65,7 +69,7 @@ class Spawner:
     def _start(self, number: int, control: int, events: int, told: int, log: int) -> _Detached:
         uid = names.uid(self._network)
         options = {"control-fd": control, "events-fd": events, "ready-fd": told, "uid": uid, "number": number}
-        command = [sys.executable, "-P", "-m", "decnet.decoy", "--network", self._network]
+        command = [*self._program, "--network", self._network]
         for name, value in options.items():
             command += [f"--{name}", str(value)]
         child = _Detached(
@@ -80,6 +84,7 @@ class Spawner:
         )
         with contextlib.suppress(ProcessLookupError, PermissionError, ValueError):  # what there is must do
             resource.prlimit(child.pid, resource.RLIMIT_NOFILE, (_OPEN_FILES, _OPEN_FILES))
+            resource.prlimit(child.pid, resource.RLIMIT_FSIZE, (_FILE_SIZE, _FILE_SIZE))
         return child
 
     def _give_up(self, child: _Detached, number: int, log: int) -> None:

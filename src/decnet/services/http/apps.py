@@ -81,7 +81,7 @@ def company(host: Host) -> str:
     words = [word for word in host.domain.lower().split(".")[:-1] if word not in _GENERIC]
     words = words or [word for word in host.domain.lower().split(".") if word and word not in _GENERIC]
     if not words:
-        return host.choices.child("http", "company").pick(tuple(_known()["names"]["companies"]))
+        return host.choices.child("http", "company").pick(list[str](_known()["names"]["companies"]))
     return " ".join(part.capitalize() for part in words[-1].replace("_", "-").split("-") if part)
 
 

@@ -49,6 +49,12 @@ class Manner:
     pages: Mapping[str, str] = field(default_factory=dict)
     error_fields: tuple[tuple[str, str], ...] = ()
     redirect_page: bool = True
+    version: str = "1.1"
+    """HTTP version of replies; ``mirror`` for that of the request."""
+    keep: bool = True
+    length: bool = True
+    dates: bool = True
+    """Whether connections are kept, and Content-Length and Date are sent at all."""
 
 
 @cache
@@ -82,13 +88,15 @@ class Dialect:
     protocols: tuple[str, ...] = ()
     """What it agrees on by ALPN (RFC 7301); none takes no part in it."""
 
-    def __init__(self, server: str, name: str, port: int, *, tls: bool) -> None:
+    def __init__(self, server: str, name: str, port: int, *, tls: bool, release: str = "") -> None:
         self.manner = manner(self.data)
         self.rules = self.manner.rules
         self.server = server
         self.name = name
         self.port = port
         self.tls = tls
+        self.release = release
+        self.shown = ""
 
     # What it takes
 
@@ -180,10 +188,11 @@ class Dialect:
         return HTTPStatus(status).phrase if status in _STATUSES else "Unknown"
 
     def error(
-        self, status: int, request: Request | None = None, key: str = "", shown: str = "", **fields: str
+        self, status: int, request: Request | None = None, key: str = "", shown: str = "", page: str = "", **fields: str
     ) -> Reply:
         """The server's own page for a status. ``fields`` are further header fields, ``_`` for ``-``."""
         manner = self.manner
+        self.shown = shown
         title = manner.titles.get(key) or manner.titles.get(str(status)) or self.reason(status)
         words = {
             "status": str(status),
@@ -195,20 +204,21 @@ class Dialect:
             "method": escape(request.head.method if request else ""),
             "path": escape(request.path if request else ""),
             "shown": escape(shown),
-            **self.words(request),
+            **self.words(request, key, status),
         }
         text = manner.texts.get(key)
         if text is None:
             text = manner.texts.get(str(status), manner.texts.get("other", ""))
         words["text"] = Template(text).safe_substitute(words)
-        page = manner.pages.get(key) or manner.pages.get(str(status)) or manner.page
-        body = Template(page).safe_substitute(words).encode("utf-8")
+        form = manner.pages.get(page or key) or manner.pages.get(str(status)) or manner.page
+        body = Template(form).safe_substitute(words).encode("utf-8")
         reply = Reply(status, body, self.manner.type, list(manner.error_fields))
         reply.fields += [(name.replace("_", "-"), value) for name, value in fields.items()]
         reply.close = status in {400, 408, 413, 414, 431, 500, 501, 505}
+        reply.phrase = manner.reasons.get(key, "")
         return reply
 
-    def words(self, request: Request | None) -> dict[str, str]:  # noqa: ARG002
+    def words(self, request: Request | None, key: str, status: int) -> dict[str, str]:  # noqa: ARG002
         """Further words for the error page."""
         return {}
 
@@ -259,24 +269,38 @@ class Dialect:
         if reply.validators is not None:
             fields += self.validator_fields(reply.validators)
         bodiless = reply.status in BODILESS
+        body = reply.body
         if reply.type and not bodiless:
             fields.append(("Content-Type", reply.type))
-        if reply.length and not bodiless:
-            fields.append(("Content-Length", str(len(reply.body))))
-        fields.append(("Date", http_date(now)))
-        if self.server:
-            fields.append(("Server", self.server))
+        if reply.length and self.manner.length and not bodiless:
+            fields.append(("Content-Length", str(len(body))))
+        elif keep and not bodiless:
+            fields.append(("Transfer-Encoding", "chunked"))
+            body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body) if body else b"0\r\n\r\n"
+        if self.manner.dates and not reply.plain:
+            fields.append(("Date", http_date(now)))
+        if (reply.server or self.server) and not reply.plain:
+            fields.append(("Server", reply.server or self.server))
         fields += self.connection(head, keep=keep, left=left)
-        lines = [f"{self.status_line(reply.status, head)}\r\n"]
+        lines = [f"{self.status_line(reply, head)}\r\n"]
         lines += [f"{name}: {value}\r\n" for name, value in self.ordered(fields)]
         data = ("".join(lines) + "\r\n").encode("latin-1", "replace")
         if bodiless or (head is not None and head.method == "HEAD"):
             return data
-        return data + reply.body
+        return data + body
 
-    def status_line(self, status: int, head: Head | None) -> str:  # noqa: ARG002
+    def keeps(self, head: Head, reply: Reply) -> bool:
+        """Whether the connection goes on after this reply, as far as the server is concerned."""
+        if not self.manner.keep or reply.close:
+            return False
+        return (reply.length and self.manner.length) or head.version >= (1, 1)
+
+    def status_line(self, reply: Reply, head: Head | None) -> str:
         """Version, status and reason."""
-        return f"HTTP/1.1 {status} {self.reason(status)}"
+        version = self.manner.version
+        if version == "mirror":
+            version = "1.0" if head is not None and head.version == (1, 0) else "1.1"
+        return f"HTTP/{version} {reply.status} {reply.phrase or self.reason(reply.status)}"
 
     def connection(self, head: Head | None, *, keep: bool, left: int) -> list[tuple[str, str]]:  # noqa: ARG002
         """The fields that say whether the connection goes on."""

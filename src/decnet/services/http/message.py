@@ -82,7 +82,11 @@ class Validators:
 
 @dataclass(slots=True)
 class Reply:
-    """A reply before a server gives it its own form. ``length`` False: the server does not know it beforehand."""
+    """A reply before a server gives it its own form.
+
+    ``length`` False: the server does not know it beforehand. ``plain``: sent by the parser, without Date and Server.
+    ``server`` and ``phrase`` stand for the server's own name and reason where they differ.
+    """
 
     status: int
     body: bytes = b""
@@ -91,3 +95,6 @@ class Reply:
     validators: Validators | None = None
     close: bool = False
     length: bool = True
+    plain: bool = False
+    server: str = ""
+    phrase: str = ""

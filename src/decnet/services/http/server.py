@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-import ssl
 import time
 
 from decnet.events import EventType
@@ -45,9 +44,10 @@ class Http:
         sessions = visitors.Sessions(loaded.index.cookie, setting.seed)
         if previous is not None and previous.app.sessions.cookie == sessions.cookie:
             sessions = previous.app.sessions
-        self.app = App(loaded, persona.users, sessions, persona.response_code)
+        self.app: App = App(loaded, persona.users, sessions, persona.response_code)
         self._server = SERVERS[loaded.index.server]
         self._banner = persona.server_header
+        self._release = loaded.index.release
         self._name = f"{facts.hostname}.{facts.domain}" if facts.domain else facts.hostname
         self._certificates: Certificates | None = None
         if tls:
@@ -65,13 +65,12 @@ class Http:
     async def handle(self, session: Session) -> None:
         """Serve one connection. Raises `ssl.SSLError` and `OSError` where the peer breaks off."""
         tls = self._certificates is not None
-        dialect = self._server(self._banner, self._name, session.local[1], tls=tls)
+        dialect = self._server(self._banner, self._name, session.local[1], tls=tls, release=self._release)
         if self._certificates is None:
             reader, writer = await session.streams()
         elif await _first_byte(session.socket) == HANDSHAKE:
             context = await self._certificates.context()
             reader, writer = await session.streams(context)
-            _note_client_hello(session, writer)
         else:
             reader, writer = await session.streams()
             await _misdirected(dialect, reader, writer)
@@ -152,7 +151,7 @@ class _Connection:
     async def _send(self, head: Head | None, request: Request | None, reply: Reply) -> bool:
         rules = self._dialect.rules
         left = rules.requests - self._served if rules.requests else 100
-        keep = head is not None and head.keeps and not reply.close and left > 0
+        keep = head is not None and head.keeps and left > 0 and self._dialect.keeps(head, reply)
         data = self._dialect.encode(reply, head, keep=keep, now=time.time(), left=left)
         self._report(head, request, reply, len(data))
         self._writer.write(data)
@@ -182,7 +181,11 @@ async def _first_byte(connection: socket.socket) -> int:
     """The first byte that the peer sends, left in the socket; -1 when it sends none."""
     loop = asyncio.get_running_loop()
     ready: asyncio.Future[None] = loop.create_future()
-    loop.add_reader(connection, lambda: ready.done() or ready.set_result(None))
+    def wake() -> None:
+        if not ready.done():
+            ready.set_result(None)
+
+    loop.add_reader(connection, wake)
     try:
         async with asyncio.timeout(FIRST_BYTE_SECONDS):
             await ready
@@ -211,19 +214,6 @@ async def _misdirected(
     if reply is not None:
         writer.write(dialect.encode(reply, head, keep=False, now=time.time()))
         await _linger(reader, writer)
-
-
-def _note_client_hello(session: Session, writer: asyncio.StreamWriter) -> None:
-    tls = writer.get_extra_info("ssl_object")
-    if isinstance(tls, ssl.SSLObject):
-        cipher = tls.cipher()
-        session.emit(
-            EventType.FINGERPRINT,
-            kind="tls",
-            version=tls.version() or "",
-            cipher=cipher[0] if cipher else "",
-            alpn=tls.selected_alpn_protocol() or "",
-        )
 
 
 async def _linger(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

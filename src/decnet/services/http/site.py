@@ -83,10 +83,11 @@ class Cookie:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Index:
     """The file ``site.toml``. ``certificate`` is a style of `decnet.services.tls`; ``errors`` are by status; ``headers``
-    come with all that is not a static file."""
+    come with all that is not a static file; ``release`` is the version that the server's own pages show."""
 
     server: str
     certificate: str = "debian"
+    release: str = ""
     routes: tuple[Route, ...] = ()
     errors: Mapping[str, Answer] = field(default_factory=dict)
     headers: tuple[tuple[str, str], ...] = ()

@@ -7,6 +7,7 @@ import hashlib
 from decnet.events import EventType
 from decnet.services.redis.call import Call
 from decnet.services.redis.client import Client
+from decnet.services.redis.quoting import quoted
 from decnet.services.redis.techniques import technique
 
 COMMAND_LIMIT = 1024
@@ -52,23 +53,3 @@ def line(args: list[bytes]) -> str:
             break
     text = " ".join(words)
     return text if length <= COMMAND_LIMIT and len(words) == len(args) else text[:COMMAND_LIMIT] + "…"
-
-
-def quoted(arg: bytes) -> str:
-    r"""A word as it is where that is plain, otherwise in double quotes with ``\xNN`` escapes (sdscatrepr)."""
-    if arg and arg.isalnum():
-        return arg.decode("latin-1")
-    text = arg.decode("latin-1")
-    if text.isascii() and text.isprintable() and text and not any(c in " \"'\\" for c in text):
-        return text
-    return '"' + representation(arg) + '"'
-
-
-def representation(arg: bytes) -> str:
-    """The inside of redis' quoted form."""
-    return "".join(_SHOWN[byte] for byte in arg)
-
-
-_SHOWN = [chr(byte) if 32 <= byte < 127 else f"\\x{byte:02x}" for byte in range(256)]
-_SHOWN[0x22], _SHOWN[0x5C] = '\\"', "\\\\"
-_SHOWN[10], _SHOWN[13], _SHOWN[9], _SHOWN[7], _SHOWN[8] = "\\n", "\\r", "\\t", "\\a", "\\b"

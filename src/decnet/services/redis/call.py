@@ -56,7 +56,9 @@ def number(text: bytes, problem: str = NOT_INTEGER) -> int:
     return value
 
 
-_FLOAT = re.compile(rb"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|inf(?:inity)?|0[xX][0-9a-fA-F]+)", re.IGNORECASE)
+_FLOAT = re.compile(
+    rb"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|inf(?:inity)?|0[xX][0-9a-fA-F]+)", re.IGNORECASE
+)
 
 
 def real(text: bytes, problem: str = NOT_FLOAT) -> float:

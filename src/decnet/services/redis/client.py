@@ -41,6 +41,8 @@ class Client:
     """Bytes of them."""
     spoiled: bool = False
     """A queued command was wrong: EXEC aborts."""
+    executing: bool = False
+    """EXEC is at work: nothing waits."""
     watched: set[tuple[int, bytes]] = field(default_factory=set)
     dirty: bool = False
     """A watched key changed."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -74,12 +75,14 @@ class Config:
     """The parameters by name, values as CONFIG GET tells them."""
 
     values: dict[str, bytes] = field(default_factory=defaults)
-    writable: frozenset[str] = frozenset()
+    directories: frozenset[bytes] = frozenset()
+    """The folders that there are, for ``dir``."""
 
     @classmethod
-    def of(cls, overrides: bytes) -> Config:
-        """The defaults with what a rendered file (``name value`` lines) says on top."""
-        return cls(defaults() | _parse(overrides))
+    def of(cls, overrides: bytes, directories: bytes) -> Config:
+        """The defaults with what a rendered file (``name value`` lines) says on top; one folder a line."""
+        values = defaults() | _parse(overrides)
+        return cls(values, frozenset({values["dir"], *directories.split()}))
 
     def __getitem__(self, name: str) -> bytes:
         return self.values[name]
@@ -102,9 +105,7 @@ class Config:
         for raw, value in assignments:
             name = raw.lower().decode("latin-1")
             if name not in self.values:
-                raise Refused(
-                    b"ERR Unknown option or number of arguments for CONFIG SET - '%b'" % raw[:128]
-                )
+                raise Refused(b"ERR Unknown option or number of arguments for CONFIG SET - '%b'" % raw[:128])
             if name in changed:
                 raise _failed(raw, "duplicate parameter")
             changed[name] = self._checked(raw, name, value)
@@ -136,11 +137,19 @@ class Config:
             return _memory(raw, value)
         if name == "save":
             return _save(raw, value)
+        if name == "dir":
+            path = value.rstrip(b"/") or b"/"
+            path = path if path.startswith(b"/") else posixpath.normpath(current + b"/" + path)
+            if path not in self.directories:
+                raise _failed(raw, "No such file or directory")
+            return path
         if name == "dbfilename" and b"/" in value:
             raise _failed(raw, "dbfilename can't be a path, just a filename")
         if current.isdigit() and name != "save":
             if not value.lstrip(b"-").isdigit():
                 raise _failed(raw, "argument couldn't be parsed into an integer")
+            if not 0 <= int(value[:20]) < 2**31:
+                raise _failed(raw, "argument must be between 0 and 2147483647 inclusive")
             return b"%d" % int(value[:20])
         return value
 

@@ -1,6 +1,6 @@
 """The keys and values: sixteen numbered databases (or as many as configured) that share one bound on memory.
 
-Values are ``bytes`` (string), ``list``, ``dict`` (hash), `Set`, `SortedSet` and `Stream`.
+Values are ``bytes`` (string), ``list``, ``dict`` (hash), `Set` and `SortedSet`.
 """
 
 from __future__ import annotations
@@ -64,27 +64,12 @@ class SortedSet:
         return bisect_left(self.order, (self.scores[member], member))
 
 
-class Stream:
-    """Entries by id (milliseconds, sequence), in order."""
-
-    __slots__ = ("added", "entries", "last", "max_deleted")
-
-    def __init__(self) -> None:
-        self.entries: list[tuple[tuple[int, int], list[bytes]]] = []
-        self.last = (0, 0)
-        self.max_deleted = (0, 0)
-        self.added = 0
-
-    def __len__(self) -> int:
-        return len(self.entries)
-
-
 def type_name(value: Any) -> str:
     """What TYPE answers."""
     return _TYPES[type(value)]
 
 
-_TYPES = {bytes: "string", list: "list", dict: "hash", Set: "set", SortedSet: "zset", Stream: "stream"}
+_TYPES = {bytes: "string", list: "list", dict: "hash", Set: "set", SortedSet: "zset"}
 
 
 def measure(value: Any) -> int:
@@ -95,8 +80,6 @@ def measure(value: Any) -> int:
         return sum(len(key) + len(item or b"") + ITEM_COST for key, item in value.items())
     if isinstance(value, SortedSet):
         return sum(len(member) + 2 * ITEM_COST for member in value.scores)
-    if isinstance(value, Stream):
-        return sum(ITEM_COST + sum(len(part) + ITEM_COST for part in fields) for _, fields in value.entries)
     return sum(len(item) + ITEM_COST for item in value)
 
 
@@ -179,7 +162,7 @@ class Database:
     def changed(self, key: bytes, count: int = 1) -> None:
         """Say that a key's value is another. Removes the key when its collection has become empty."""
         value = self.values.get(key)
-        if value is not None and not isinstance(value, (bytes, Stream)) and not len(value):
+        if value is not None and not isinstance(value, bytes) and not len(value):
             self._forget(key)
         self.dataset.dirty += count
         self.dataset.touched(self.number, key)

@@ -18,9 +18,7 @@ from decnet.services.redis.table import Spec, find, table
 
 NOT_AUTHENTICATED = "NOAUTH Authentication required."
 READ_ONLY = "READONLY You can't write against a read only replica."
-SUBSCRIBED = (
-    "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
-)
+SUBSCRIBED = "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
 _WHILE_SUBSCRIBED = frozenset(
     "ping subscribe ssubscribe sunsubscribe psubscribe unsubscribe punsubscribe quit reset".split()
 )
@@ -34,7 +32,6 @@ class Wait(Exception):  # noqa: N818 (no fault: the command has to wait)
     keys: list[bytes]
     seconds: float
     retry: Callable[[], Any]
-    timeout_reply: Any = NO_ARRAY
 
 
 @dataclass(slots=True)
@@ -61,7 +58,7 @@ class Blocked:
             client.out.add(Error(b"UNBLOCKED client unblocked via CLIENT UNBLOCK"))
             return True
         if expired or client.unblock:
-            client.out.add(self.wait.timeout_reply)
+            client.out.add(NO_ARRAY)
             return True
         try:
             reply = self.wait.retry()
@@ -78,8 +75,10 @@ def execute(state: State, client: Client, request: Request) -> Blocked | None:
     client.active = time.monotonic()
     args = request.args
     call: Call | None = None
+    if state.monitors:
+        state.show(client, args)
     try:
-        call = _checked(state, client, request)
+        call = verify(state, client, request)
         reply = queue(call, request) if _queues(client, call.spec) else carry_out(call)
     except Refused as refusal:
         reply = refusal.reply
@@ -100,7 +99,8 @@ def execute(state: State, client: Client, request: Request) -> Blocked | None:
     return None
 
 
-def _checked(state: State, client: Client, request: Request) -> Call:
+def verify(state: State, client: Client, request: Request) -> Call:
+    """The request as a call, if this client may make it now. Raises `Refused`."""
     args = request.args
     lowered = args[0].lower()
     if lowered in {b"host:", b"post"}:
@@ -126,7 +126,7 @@ def _checked(state: State, client: Client, request: Request) -> Call:
 
 
 def _queues(client: Client, spec: Spec) -> bool:
-    return client.queue is not None and spec.name not in _NOT_QUEUED
+    return client.queue is not None and not client.executing and spec.name not in _NOT_QUEUED
 
 
 def queue(call: Call, request: Request) -> Any:

@@ -81,8 +81,10 @@ def _clients(state: State) -> dict[str, str]:
 def _memory(state: State) -> dict[str, str]:
     used = used_memory(state)
     state.peak = max(state.peak, used)
-    overhead = STARTUP_MEMORY + 1800 * len(state.clients) + 72 * sum(
-        len(db.values) for db in state.dataset.databases
+    overhead = (
+        STARTUP_MEMORY
+        + 1800 * len(state.clients)
+        + 72 * sum(len(db.values) for db in state.dataset.databases)
     )
     data = max(1, used - overhead)
     rss = 12_300_000 + int(used * 1.1)
@@ -166,7 +168,6 @@ def _replication(state: State) -> dict[str, str]:
     if master is None:
         lines.append("role:master")
     else:
-        down = "-1" if state.master_since == 0 else str(int(time.monotonic() - state.master_since))
         lines += [
             "role:slave",
             f"master_host:{master[0]}",
@@ -179,7 +180,7 @@ def _replication(state: State) -> dict[str, str]:
             lines.append("slave_read_repl_offset:0")
         lines += [
             "slave_repl_offset:0",
-            f"master_link_down_since_seconds:{down}",
+            "master_link_down_since_seconds:-1",
             f"slave_priority:{state.config['replica-priority'].decode()}",
             "slave_read_only:" + ("1" if state.config["replica-read-only"] == b"yes" else "0"),
         ]

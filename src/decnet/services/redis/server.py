@@ -41,7 +41,7 @@ class Redis:
     def __init__(self, setting: Setting, previous: Redis | None = None) -> None:
         persona: Persona = setting.persona
         draw = Draw(setting.seed, "redis", "ids")
-        config = Config.of(setting.files["config"])
+        config = Config.of(setting.files["config"], setting.files["directories"])
         self.state = State(
             version=version_numbers(persona.redis_version),
             facts=setting.facts,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from decnet.services.redis.client import Client
 from decnet.services.redis.config import Config
 from decnet.services.redis.dataset import Dataset
+from decnet.services.redis.quoting import representation
 from decnet.services.redis.reply import Encoder, Push
 from decnet.services.service import Facts
 
@@ -138,6 +139,15 @@ class State:
             for client in self.waiting.get((database, key), ()):
                 if client.blocked is not None:
                     client.blocked.set()
+
+    def show(self, client: Client, args: list[bytes]) -> None:
+        """Let those who MONITOR see a command; passwords are not shown to them."""
+        if args[0].lower() in {b"auth", b"hello", b"monitor", b"exec"}:
+            return
+        shown = " ".join(f'"{representation(arg[:4096])}"' for arg in args[:256])
+        line = f"+{time.time():.6f} [{client.db} {client.address}] {shown}\r\n".encode()
+        for listener in self.monitors:
+            listener.push(line)
 
     def tell(self, client: Client, message: list[object]) -> None:
         """Push a message to a client that listens, in its protocol."""

@@ -11,13 +11,20 @@ from typing import Any
 import msgspec
 
 import decnet
-from decnet.services.redis.reply import Members, Refused, Status
+from decnet.services.redis.reply import Encoder, Members, Refused, Status
 
 DATA = Path(decnet.__file__).parent / "templates" / "redis" / "7.0"
 """COMMAND and COMMAND DOCS as redis 7.0.15 answers them, one command a line, sets as ``{"set": […]}``."""
 
 _COMMANDS = msgspec.json.decode((DATA / "commands.json").read_bytes())
 _DOCS = msgspec.json.decode((DATA / "docs.json").read_bytes())
+
+HELP: Mapping[str, list[bytes]] = {
+    block.partition("]")[0]: [line.encode() for line in block.splitlines()[1:]]
+    for block in (DATA / "help.txt").read_text(encoding="ascii").split("\n[")
+    for block in [block.removeprefix("[")]
+}
+"""What the HELP of a command answers, line by line."""
 
 Run = Callable[[Any], Any]
 """Carries out a command: takes a `decnet.services.redis.call.Call`, returns a reply."""
@@ -128,6 +135,16 @@ def _reply(value: Any) -> Any:
     return value
 
 
+@cache
+def encoded(version: tuple[int, ...], part: str, *, resp3: bool) -> bytes:
+    """The whole reply of COMMAND (``info``) or of COMMAND DOCS (``docs``): large, and always the same."""
+    encoder = Encoder(limit=4 * 1024 * 1024)
+    encoder.resp3 = resp3
+    specs = table(version).values()
+    encoder.add([s.info for s in specs] if part == "info" else {s.name.encode(): s.docs for s in specs})
+    return encoder.take()
+
+
 def find(commands: Mapping[str, Spec], args: list[bytes]) -> Spec:
     """The spec of a request, its arity checked. Raises `Refused` with redis' own words (server.c, processCommand)."""
     name = args[0].lower().decode("latin-1")
@@ -139,7 +156,7 @@ def find(commands: Mapping[str, Spec], args: list[bytes]) -> Spec:
             chosen = spec.subcommands.get(args[1].lower().decode("latin-1"))
             if chosen is not None:
                 spec = chosen
-            elif spec.run is None:
+            else:
                 raise Refused(
                     b"ERR unknown subcommand '%b'. Try %b HELP." % (args[1][:128], name.upper().encode())
                 )

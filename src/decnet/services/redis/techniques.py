@@ -7,7 +7,9 @@ import re
 _ESCAPES = re.compile(
     rb"package\.loadlib|io\.popen|os\.execute|luaopen_|loadstring|debug\.(?:getinfo|sethook)|string\.dump|getmetatable\s*\(\s*_G"
 )
-_CRON = re.compile(rb"(?:^|\n)\s*(?:[\d*/,-]+\s+){4}[\d*/,-]+\s|\*/\d+ \* \* \* \*|@(?:reboot|hourly|daily)\s")
+_CRON = re.compile(
+    rb"(?:^|\n)\s*(?:[\d*/,-]+\s+){4}[\d*/,-]+\s|\*/\d+ \* \* \* \*|@(?:reboot|hourly|daily)\s"
+)
 _SSH_KEY = re.compile(rb"ssh-(?:rsa|ed25519|dss) AAAA|ecdsa-sha2-nistp\d+ AAAA")
 _SCRIPT_PAGE = re.compile(rb"<\?(?:php|=)|<%@?\s*(?:page|eval|Page)|<jsp:", re.IGNORECASE)
 _REMOTE = re.compile(rb"(?:curl|wget)[^\n]{1,200}\|\s*(?:ba)?sh|/dev/tcp/|bash -i", re.IGNORECASE)
@@ -42,7 +44,18 @@ def technique(args: list[bytes]) -> str:  # noqa: PLR0911 (one return a techniqu
         return "lua-escape" if any(_ESCAPES.search(arg) for arg in args[1:3]) else ""
     if name == b"config" and args[1].lower() == b"set":
         return _config(args[2:])
-    if name in {b"set", b"setex", b"psetex", b"setnx", b"mset", b"append", b"getset", b"lpush", b"rpush", b"hset"}:
+    if name in {
+        b"set",
+        b"setex",
+        b"psetex",
+        b"setnx",
+        b"mset",
+        b"append",
+        b"getset",
+        b"lpush",
+        b"rpush",
+        b"hset",
+    }:
         return content(args[2:])
     return ""
 

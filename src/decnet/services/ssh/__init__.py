@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
+from decnet.draw import Draw
 from decnet.ini.schema import key
 from decnet.services.accounts import Credential, weak_accounts
 from decnet.services.host import Host
@@ -49,7 +51,9 @@ class Ident(str):
         if not re.fullmatch(r"[ -~]*", software):
             raise ValueError("an SSH version string is printable ASCII on one line")
         if len(software) > IDENT_LIMIT:
-            raise ValueError(f"an SSH version string has at most {IDENT_LIMIT} characters, not {len(software)}")
+            raise ValueError(
+                f"an SSH version string has at most {IDENT_LIMIT} characters, not {len(software)}"
+            )
         return cls(software)
 
 
@@ -85,18 +89,83 @@ def folders(persona: Persona) -> tuple[str, ...]:  # noqa: ARG001
     return ("ssh",)
 
 
+class Bait(NamedTuple):
+    """An account elsewhere that a careless script gives away."""
+
+    user: str
+    target: str
+    password: str
+
+
+SYSTEM_NAMES = frozenset(
+    [
+        "root",
+        "daemon",
+        "bin",
+        "sys",
+        "sync",
+        "games",
+        "man",
+        "lp",
+        "mail",
+        "news",
+        "uucp",
+        "proxy",
+        "www-data",
+        "backup",
+        "list",
+        "irc",
+        "_apt",
+        "nobody",
+        "adm",
+        "shutdown",
+        "halt",
+        "operator",
+        "ftp",
+        "dbus",
+        "tss",
+        "sshd",
+        "chrony",
+        "cron",
+        "ntp",
+        "guest",
+        "http",
+        "messagebus",
+        "systemd-network",
+        "systemd-timesync",
+    ]
+)
+"""Users that the distros' own /etc/passwd has."""
+
+
 def context(persona: Persona, host: Host) -> Mapping[str, Any]:
-    """Names for the templates: the people of the machine and what they did last."""
+    """Names for the templates: the machine's people, the hashes of their passwords, what a script gives away."""
     draw = host.choices.child("ssh", "files")
-    family = host.distro.family if host.distro else "debian"
+    people = tuple(user.name for user in persona.users if user.name not in SYSTEM_NAMES)
+    peers = [one.hostname for one in host.neighbours] or [host.gateway]
+    identity = host.identity.child("ssh", "shadow")
+    year = host.installed.year
+    bait = Bait(
+        draw.pick(("backup", "rsync", "bkp")),
+        draw.pick(peers),
+        f"{draw.pick(('Bkp', 'rsync', 'Tape'))}-{year}-{draw.hex(3)}",
+    )
     return {
-        "family": family,
-        "people": tuple(user.name for user in persona.users if user.name != "root"),
-        "draw": draw,
-        "salt": host.identity.child("ssh", "shadow").hex,
-        "day": host.installed.date().toordinal() - 719163,
+        "family": host.distro.family if host.distro else "debian",
+        "people": people,
+        "hashes": {name: _yescrypt(identity) for name in ("root", *people)},
+        "day": host.installed.date().toordinal() - date(1970, 1, 1).toordinal(),
         "shell": host.distro.shell if host.distro else "/bin/bash",
+        "bait": bait,
+        "draw": draw,
     }
+
+
+def _yescrypt(draw: Draw) -> str:
+    """A hash of yescrypt's form (crypt(5)) that no password gives."""
+    letters = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+    text = "".join(letters[byte & 63] for byte in draw.bytes(65))
+    return f"$y$j9T${text[:22]}${text[22:]}"
 
 
 SERVICES = (

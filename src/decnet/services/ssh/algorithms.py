@@ -25,7 +25,9 @@ MLKEM = "mlkem768x25519-sha256"
 
 for _name in (SNTRUP, SNTRUP_OLD):
     if _name.encode() not in get_kex_algs():
-        register_kex_alg(_name.encode(), _KexHybridECDH, sha512, (Sntrup761, b"sntrup761", Curve25519DH), False)
+        register_kex_alg(
+            _name.encode(), _KexHybridECDH, sha512, (Sntrup761, b"sntrup761", Curve25519DH), False
+        )
 
 CURVES = (
     "curve25519-sha256",
@@ -81,6 +83,15 @@ POLICY_MACS = (
     "umac-128@openssh.com",
     "hmac-sha2-512",
 )
+KEX = (
+    ((10, 0), (MLKEM, SNTRUP, SNTRUP_OLD, *CURVES)),
+    ((9, 9), (SNTRUP, SNTRUP_OLD, MLKEM, *CURVES, *GROUPS)),
+    ((9, 0), (SNTRUP_OLD, *CURVES, *GROUPS)),
+    ((8, 9), (*CURVES, SNTRUP_OLD, *GROUPS)),
+    ((8, 0), (*CURVES, *GROUPS)),
+    ((0, 0), (*CURVES, *OLD_GROUPS)),
+)
+"""Key exchanges by the release that changed them."""
 STRICT = "kex-strict-s-v00@openssh.com"
 ECDSA = ("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521")
 SIGNATURES_9_2 = (
@@ -145,18 +156,8 @@ def offer(ident: str, family: str) -> Offer:
 def _kex(ident: str, release: Release, *, policy: bool) -> tuple[str, ...]:
     if policy:
         return (*CURVES, *POLICY_GROUPS)
-    if release >= (10, 0):
-        return (MLKEM, SNTRUP, SNTRUP_OLD, *CURVES)
-    if release >= (9, 9):
-        return (SNTRUP, SNTRUP_OLD, MLKEM, *CURVES, *GROUPS)
-    if release >= (9, 0):
-        short = (SNTRUP,) if _debian_update(ident) >= 3 else ()  # noqa: PLR2004 (see _debian_update)
-        return (*short, SNTRUP_OLD, *CURVES, *GROUPS)
-    if release >= (8, 9):
-        return (*CURVES, SNTRUP_OLD, *GROUPS)
-    if release >= (8, 0):
-        return (*CURVES, *GROUPS)
-    return (*CURVES, *OLD_GROUPS)
+    found = next(names for since, names in KEX if release >= since)
+    return (SNTRUP, *found) if found[0] == SNTRUP_OLD and _debian_update(ident) >= 3 else found
 
 
 def _debian_update(ident: str) -> int:

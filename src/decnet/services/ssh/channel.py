@@ -30,7 +30,7 @@ class Channel(SSHServerChannel[bytes]):
     """The library's channel, with sshd's window, AcceptEnv, and any bytes in a command."""
 
     def __init__(self, connection: Connection, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(connection, loop, True, False, False, 0, 0, None, "strict", WINDOW, PACKET)  # noqa: FBT003
+        super().__init__(connection, loop, True, False, False, 0, 0, None, "strict", WINDOW, PACKET)
         self._recv_window = 0
 
     @property
@@ -148,7 +148,7 @@ class Task(SSHServerSession[bytes]):
         self.terminal: str | None = None
         self.size = (80, 24)
         self.resized: Callable[[int, int], None] = lambda _columns, _rows: None
-        self.interrupted: Callable[[], None] = lambda: None
+        self.interrupted: Callable[[], object] = lambda: None
         self._choose = choose
         self._channel: Channel | None = None
         self._program: Program | None = None

@@ -153,14 +153,18 @@ class Connection(SSHServerConnection):
                 lists = ";".join(names[field] for field in ("kex", "enc_cs", "mac_cs", "cmp_cs"))
                 digest = md5(lists.encode(), usedforsecurity=False).hexdigest()
                 self._describe(hassh=digest, hassh_algorithms=lists, host_key_algorithms=names["hostkey"])
-            chosen = next((name for name in names["hostkey"].split(",") if name.encode() in self._offer.host_keys), "")
+            chosen = next(
+                (name for name in names["hostkey"].split(",") if name.encode() in self._offer.host_keys), ""
+            )
             await self._load_keys(all_of_them="rsa" in chosen)
         await super()._process_kexinit(pkttype, pktid, packet)
 
     async def _load_keys(self, *, all_of_them: bool) -> None:
         """Host keys of this connection's own: the library notes in a key pair which signature was asked for."""
         pairs = await self._keys.pairs(wait=all_of_them)
-        self._server_host_keys = OrderedDict((name, pair) for pair in pairs for name in pair.host_key_algorithms)
+        self._server_host_keys = OrderedDict(
+            (name, pair) for pair in pairs for name in pair.host_key_algorithms
+        )
         self._all_server_host_keys = OrderedDict((pair.public_data, pair) for pair in pairs)
 
     async def send_userauth_success(self) -> None:
@@ -231,7 +235,9 @@ class Connection(SSHServerConnection):
         del packet  # nothing is ever forwarded, so nothing can be cancelled
         self._report_global_response(False)
 
-    def _process_cancel_streamlocal_forward_at_openssh_dot_com_global_request(self, packet: SSHPacket) -> None:
+    def _process_cancel_streamlocal_forward_at_openssh_dot_com_global_request(
+        self, packet: SSHPacket
+    ) -> None:
         del packet
         self._report_global_response(False)
 
@@ -276,7 +282,7 @@ class Connection(SSHServerConnection):
 
     async def drained(self) -> None:
         """Wait until the client takes output again. Raises `BrokenPipeError` when it never will."""
-        while self._transport is not None and not self._kex_complete:
+        while self._transport is not None and not self._kex_complete:  # noqa: ASYNC110 (the library has no event for it)
             await asyncio.sleep(0.02)
         await self._drained.wait()
         if self._transport is None:

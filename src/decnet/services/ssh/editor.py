@@ -6,19 +6,17 @@ BS and EL, a full row is followed by a space and CR.
 
 from __future__ import annotations
 
-import os
 import re
 import unicodedata
 from collections.abc import Callable
 from typing import Protocol
 
-HISTORY_LIMIT = 500
 LINE_LIMIT = 4096
 """Characters of one line; the terminal beeps past it."""
 COMPLETION_QUERY = 100
 """completion-query-items of readline(3)."""
 INVISIBLE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07|[\x01\x02]")
-WORD_END = re.compile(r"[^\s|;&<>()=`\"']*$")
+WORD_END = re.compile(r"(?:[^\s;&|()<>\\]|\\.)*$")
 PASTE_ON, PASTE_OFF = b"\x1b[?2004h", b"\x1b[?2004l\r"
 
 
@@ -36,10 +34,13 @@ class Bytes(Protocol):
 class Editor:
     """Reads lines from a terminal. ``write`` sends bytes, ``columns`` tells the width now."""
 
+    history: list[str]
+    """Lines for the arrow keys; whoever runs them adds to it."""
+
     def __init__(
         self, source: Bytes, write: Callable[[bytes], None], columns: Callable[[], int], *, paste: bool
     ) -> None:
-        self.history: list[str] = []
+        self.history = []
         self._source = source
         self._write = write
         self._columns = columns
@@ -108,12 +109,6 @@ class Editor:
                 self._write(PASTE_OFF if self._paste else b"")
                 raise EOFError
             await self._press(key)
-
-    def remember(self, line: str) -> None:
-        """Keep a line for the arrow keys, as HISTCONTROL=ignoreboth does."""
-        if line and not line.startswith(" ") and (not self.history or self.history[-1] != line):
-            self.history.append(line)
-            del self.history[:-HISTORY_LIMIT]
 
     # Keys
 
@@ -275,10 +270,9 @@ class Editor:
         if not options:
             self._beep()
             return
-        common = os.path.commonprefix(options)
+        common = _common(options)
         if len(options) == 1:
-            ending = "" if common.endswith("/") or self._line[self._at :].startswith(" ") else " "
-            self._replace_word(word, common + ending)
+            self._replace_word(word, common)
         elif len(common) > len(word):
             self._replace_word(word, common)
             self._beep()
@@ -298,8 +292,13 @@ class Editor:
                 self._beep()
             if answer in {"n", "N", "\x7f", "\x03"}:
                 options = []
-        names = [option.rstrip("/").rpartition("/")[2] + ("/" if option.endswith("/") else "") for option in options]
-        self._write(b"\r\n" + _encoded(_in_columns(names, self._columns())) + _encoded(self._visible_prompt()))
+        names = [
+            option.rstrip("/").rpartition("/")[2] + ("/" if option.endswith("/") else "")
+            for option in options
+        ]
+        self._write(
+            b"\r\n" + _encoded(_in_columns(names, self._columns())) + _encoded(self._visible_prompt())
+        )
         self._shown, self._shown_at = "", 0
         self._show()
 
@@ -326,7 +325,7 @@ class Editor:
 
     def _show(self) -> None:
         """Bring the screen from what it shows to the line and cursor as they are now."""
-        same = len(os.path.commonprefix([self._shown, self._line]))
+        same = len(_common([self._shown, self._line]))
         out = b""
         if self._shown != self._line:
             out += self._move(self._place(self._shown, self._shown_at), self._place(self._line, same))
@@ -352,6 +351,15 @@ class Editor:
             out += b"\r\n" * (end[0] - start[0])
             column = 0
         return out + (b"\b" * (column - end[1]) if end[1] < column else b"\x1b[C" * (end[1] - column))
+
+
+def _common(texts: list[str]) -> str:
+    """The beginning that all of them share."""
+    first, last = min(texts), max(texts)
+    length = next(
+        (at for at, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last))
+    )
+    return first[:length]
 
 
 def _in_columns(names: list[str], width: int) -> str:

@@ -54,7 +54,7 @@ class HostKeys:
             await asyncio.shield(self._slow)
         done = self._slow is not None and self._slow.done()
         slow = [self._slow.result()] if done and self._slow is not None else []
-        return [SSHLocalKeyPair(key) for key in (*slow, *self._quick)]
+        return [SSHLocalKeyPair(key, None, None, None) for key in (*slow, *self._quick)]
 
     def _make(self) -> SSHKey:
         return _imported(rsa_key(self._seed, "ssh host", RSA_BITS))

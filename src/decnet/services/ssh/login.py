@@ -91,7 +91,9 @@ class Login:
 
     def floor_seconds(self) -> float:
         """The least that any refusal takes: 5 ms and up to 4 more that depend on the user (user_specific_delay)."""
-        digest = hashlib.sha512(self.door.seed + (self.user or "").encode("utf-8", "surrogateescape")).digest()
+        digest = hashlib.sha512(
+            self.door.seed + (self.user or "").encode("utf-8", "surrogateescape")
+        ).digest()
         return 0.005 + int.from_bytes(digest[:4], "big") / 2**32 * 0.0042
 
 

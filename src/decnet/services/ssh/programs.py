@@ -22,7 +22,11 @@ from decnet.services.ssh.channel import Program, Task
 from decnet.services.ssh.editor import Editor, Interrupted
 from decnet.services.ssh.terminal import Terminal
 
-SFTP_SERVERS = ("/usr/lib/openssh/sftp-server", "/usr/libexec/openssh/sftp-server", "/usr/lib/ssh/sftp-server")
+SFTP_SERVERS = (
+    "/usr/lib/openssh/sftp-server",
+    "/usr/libexec/openssh/sftp-server",
+    "/usr/lib/ssh/sftp-server",
+)
 COMMAND_LIMIT = 128 * 1024
 """Characters of a command (MAX_ARG_STRLEN of execve(2)); longer ones are cut."""
 LINES_LIMIT = 64 * 1024
@@ -129,10 +133,9 @@ class _Command:
     async def __call__(self, task: Task) -> int:
         command = (task.command or "")[:COMMAND_LIMIT]
         _tell_command(task, command)
-        machine, user = self._premises.machine, _user(task)
-        session = machine.login(user, task.connection.session.peer[0], tty=task.terminal is not None)
+        machine = self._premises.machine
         terminal = Terminal(task) if task.terminal is not None else None
-        shell = _shell(task, machine, session.tty, terminal, interactive=False)
+        shell = _shell(task, machine, terminal, interactive=False)
         try:
             if terminal is not None:
                 pipe = Pipe()
@@ -142,7 +145,6 @@ class _Command:
             return 130 if status is None else _status(shell, status)
         finally:
             await shell.close()
-            machine.logout(session)
 
 
 class _Piped:
@@ -153,8 +155,7 @@ class _Piped:
 
     async def __call__(self, task: Task) -> int:
         machine, user = self._premises.machine, _user(task)
-        session = machine.login(user, task.connection.session.peer[0], tty=False)
-        shell = _shell(task, machine, "", None, interactive=False)
+        shell = _shell(task, machine, None, interactive=False)
         reader = Reader(task.input)
         status = 0
         try:
@@ -170,7 +171,6 @@ class _Piped:
             return _status(shell, status)
         finally:
             await shell.close()
-            machine.logout(session)
 
 
 class _LoginShell:
@@ -184,19 +184,17 @@ class _LoginShell:
         source = task.connection.session.peer[0]
         welcome = premises.motd(user) + premises.last_login(user)
         premises.lastlog[user] = Entry(time.time(), source)
-        session = machine.login(user, source, tty=True)
         terminal = Terminal(task)
-        shell = _shell(task, machine, session.tty, terminal, interactive=True)
+        shell = _shell(task, machine, terminal, interactive=True)
         task.resized = lambda columns, rows: setattr(shell, "size", (columns, rows))
         paste = not machine.family.ash and machine.facts.distro not in NO_PASTE and task.terminal != "dumb"
         editor = Editor(task.input, terminal.put, lambda: task.size[0], paste=paste)
-        editor.history += _history(machine, user)
+        editor.history = shell.history
         try:
             await terminal.write(welcome.encode())
             return await _converse(task, shell, editor, terminal)
         finally:
             await shell.close()
-            machine.logout(session)
 
 
 async def _converse(task: Task, shell: Shell, editor: Editor, terminal: Terminal) -> int:
@@ -220,7 +218,6 @@ async def _converse(task: Task, shell: Shell, editor: Editor, terminal: Terminal
         pending = ""
         if not text.strip():
             continue
-        editor.remember(text)
         _tell_command(task, text)
         pipe = Pipe()
         ended = await terminal.run(shell.run(text, pipe, terminal, terminal), pipe)
@@ -254,7 +251,7 @@ async def _statement(shell: Shell, reader: Reader) -> str:
             return text
 
 
-def _shell(task: Task, machine: Machine, tty: str, terminal: Terminal | None, *, interactive: bool) -> Shell:
+def _shell(task: Task, machine: Machine, terminal: Terminal | None, *, interactive: bool) -> Shell:
     session = task.connection.session
     peer, local = session.peer, session.local
     env = {
@@ -262,11 +259,9 @@ def _shell(task: Task, machine: Machine, tty: str, terminal: Terminal | None, *,
         "SSH_CLIENT": f"{peer[0]} {peer[1]} {local[1]}",
         "SSH_CONNECTION": f"{peer[0]} {peer[1]} {local[0]} {local[1]}",
     }
-    if tty:
-        env["SSH_TTY"] = f"/dev/{tty}"
     if task.terminal is not None:
         env["TERM"] = task.terminal
-    return Shell(
+    shell = Shell(
         machine,
         _user(task),
         env=env,
@@ -276,6 +271,9 @@ def _shell(task: Task, machine: Machine, tty: str, terminal: Terminal | None, *,
         record=lambda capture: _tell_capture(task, capture),
         echo=terminal.echo if terminal else None,
     )
+    if shell.tty_name:
+        shell.env.adopt([("SSH_TTY", f"/dev/{shell.tty_name}")])
+    return shell
 
 
 def _tell_command(task: Task, text: str) -> None:
@@ -286,7 +284,7 @@ def _tell_capture(task: Task, capture: Capture) -> None:
     """What a command of the shell saw: something to fetch, a secret, a script, a program brought along."""
     emit = task.connection.session.emit
     if capture.kind is CaptureKind.DOWNLOAD:
-        emit(EventType.REQUEST, kind="fetch", command=capture.command, url=capture.text)
+        emit(EventType.REQUEST, operation="fetch", command=capture.command, url=capture.text)
     elif capture.kind is CaptureKind.SECRET:
         emit(
             EventType.AUTH,
@@ -297,7 +295,7 @@ def _tell_capture(task: Task, capture: Capture) -> None:
             outcome="seen",
         )
     else:
-        emit(EventType.COMMAND, kind=str(capture.kind), command=capture.text, program=capture.command)
+        emit(EventType.COMMAND, operation=str(capture.kind), command=capture.text, program=capture.command)
 
 
 def _text(machine: Machine, path: str) -> str:
@@ -328,13 +326,3 @@ def _words(command: str) -> list[str]:
         return shlex.split(command[:COMMAND_LIMIT])
     except ValueError:
         return []
-
-
-def _history(machine: Machine, user: str) -> list[str]:
-    home = machine.user(user).home
-    name = ".ash_history" if machine.family.ash else ".bash_history"
-    try:
-        data = machine.fs.read(machine.credentials(user), f"{home}/{name}")
-    except OSError:
-        return []
-    return [line for line in data[-65536:].decode("utf-8", "replace").splitlines() if line][-500:]

@@ -38,9 +38,11 @@ class Server:
         self._family = _family(setting)
         self._offer = offer(persona.ssh_version, self._family)
         kept = previous if previous is not None and previous.same_machine(setting) else None
-        self.keys = kept.keys if kept else HostKeys(setting.seed)
-        self.machine = kept.machine if kept else _boot(setting)
-        self.premises = kept.premises if kept else Premises(self.machine, setting.seed, _sources(setting))
+        self.keys: HostKeys = kept.keys if kept else HostKeys(setting.seed)
+        self.machine: Machine = kept.machine if kept else _boot(setting)
+        self.premises: Premises = (
+            kept.premises if kept else Premises(self.machine, setting.seed, _sources(setting))
+        )
         self._door = Door(
             passwords={user.name: user.password for user in persona.users},
             methods=tuple(str(method) for method in persona.auth),
@@ -117,7 +119,7 @@ class Visitor(asyncssh.SSHServer):
         """The connection this is for."""
         self._connection = conn
 
-    def session_requested(self) -> tuple[Channel, Task]:  # type: ignore[override]  # bytes channels
+    def session_requested(self) -> tuple[Channel, Task]:
         """A session channel, up to MaxSessions."""
         self._sessions = [channel for channel in self._sessions if not channel.gone]
         if len(self._sessions) >= MAX_SESSIONS:
@@ -146,8 +148,8 @@ class Visitor(asyncssh.SSHServer):
         self._note("streamlocal-forward", path=listen_path)
         return False
 
-    def _note(self, kind: str, **data: str | int) -> None:
-        self._connection.session.emit(EventType.REQUEST, kind=kind, **data)
+    def _note(self, operation: str, **data: str | int) -> None:
+        self._connection.session.emit(EventType.REQUEST, operation=operation, **data)
 
     def _choose(self, task: Task) -> Program | None:
         return program_for(task, self._premises)
@@ -161,8 +163,15 @@ def create(setting: Setting, previous: Handler | None = None) -> Server:
 def _boot(setting: Setting) -> Machine:
     passwords = {user.name: user.password for user in setting.persona.users}
     system = System(kernel=setting.persona.kernel_version)
-    files = setting.files
+    files = {**setting.files, _history(setting): setting.files.get("history", b"")}
     return Machine.boot(setting.facts, files, passwords, clock=time.time, seed=setting.seed, system=system)
+
+
+def _history(setting: Setting) -> str:
+    """Where the shell history goes: to the account with most rights."""
+    users = [user.name for user in setting.persona.users]
+    home = "root" if "root" in users or not users else f"home/{users[0]}"
+    return f"rootfs/{home}/" + (".ash_history" if _family(setting) == "alpine" else ".bash_history")
 
 
 def _family(setting: Setting) -> str:

@@ -104,7 +104,7 @@ ATTR_SIZE, ATTR_OWNER, ATTR_MODE, ATTR_TIMES = 1, 2, 4, 8
 OPEN_READ, OPEN_WRITE, OPEN_APPEND, OPEN_CREAT, OPEN_TRUNC, OPEN_EXCL = 1, 2, 4, 8, 16, 32
 
 
-class Malformed(ValueError):
+class Malformed(ValueError):  # noqa: N818 (a state of the packet)
     """A packet that ends before its fields do."""
 
 
@@ -157,7 +157,8 @@ class Handle:
     file: OpenFile | None = None
     names: list[str] = field(default_factory=list)
     read: int = 0
-    written: int = 0
+    made: bool = False
+    """It was opened to be written."""
 
 
 async def serve(task: Task, machine: Machine, who: Credentials) -> None:
@@ -226,7 +227,9 @@ class Sftp:
         """The answer to one request, without its length."""
         kind = message[0]
         if kind == Op.INIT:
-            announced = b"".join(_string(name.encode()) + _string(value.encode()) for name, value in EXTENSIONS)
+            announced = b"".join(
+                _string(name.encode()) + _string(value.encode()) for name, value in EXTENSIONS
+            )
             return struct.pack(">BI", VERSION, 3) + announced
         fields = Fields(message[1:])
         ident = b"\0\0\0\0"
@@ -264,7 +267,8 @@ class Sftp:
         ):
             flags |= flag if wanted & bit else 0
         mode = 0o666 if changes.mode is None else changes.mode & 0o777
-        return self._handle(Handle(path, self._fs.open(self._who, path, flags, mode & ~0o022)))
+        file = self._fs.open(self._who, path, flags, mode & ~0o022)
+        return self._handle(Handle(path, file, made=bool(wanted & OPEN_WRITE)))
 
     def _handle(self, handle: Handle) -> bytes:
         if len(self._handles) >= HANDLE_LIMIT:
@@ -296,7 +300,7 @@ class Sftp:
     def _finish(self, handle: Handle) -> None:
         if handle.file is None:
             return
-        if handle.written:
+        if handle.made:
             report(self._emit, EventType.UPLOAD, handle.path, _content(handle.file), "sftp")
         elif handle.read:
             report(self._emit, EventType.DOWNLOAD, handle.path, _content(handle.file), "sftp")
@@ -309,10 +313,9 @@ class Sftp:
         return bytes((DATA,)) + _string(data) if data else _status(Status.EOF)
 
     def _write(self, fields: Fields) -> bytes:
-        handle, file = self._file(fields)
+        _, file = self._file(fields)
         at, data = fields.long(), fields.string()
         file.write(data, at)
-        handle.written += len(data)
         return _status(Status.OK)
 
     # Attributes
@@ -473,9 +476,7 @@ def _changes(fields: Fields) -> Changes:
 def _attributes(found: Stat) -> bytes:
     flags = ATTR_SIZE | ATTR_OWNER | ATTR_MODE | ATTR_TIMES
     modified = int(found.mtime) & 0xFFFFFFFF
-    return struct.pack(
-        ">IQIIIII", flags, found.size, found.uid, found.gid, found.mode, modified, modified
-    )
+    return struct.pack(">IQIIIII", flags, found.size, found.uid, found.gid, found.mode, modified, modified)
 
 
 def _status(code: Status) -> bytes:

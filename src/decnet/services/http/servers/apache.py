@@ -22,7 +22,7 @@ class Apache(Dialect):
 
     data = "apache"
 
-    def words(self, request: Request | None) -> dict[str, str]:  # noqa: ARG002
+    def words(self, request: Request | None, key: str, status: int) -> dict[str, str]:  # noqa: ARG002
         found = re.search(r"/(\d+)\.(\d+)\.(\d+)", self.server)
         new = found is not None and tuple(int(part) for part in found.groups()) >= DOCTYPE_CHANGED
         return {"doctype": self.manner.texts["doctype-new" if new else "doctype-old"]}
@@ -64,11 +64,12 @@ class Apache(Dialect):
         return f'"{file.size:x}-{file.modified * 1_000_000:x}"'
 
     def error(
-        self, status: int, request: Request | None = None, key: str = "", shown: str = "", **fields: str
+        self, status: int, request: Request | None = None, key: str = "", shown: str = "", page: str = "", **fields: str
     ) -> Reply:
-        reply = super().error(status, request, key, shown, **fields)
+        reply = super().error(status, request, key, shown, page, **fields)
         reply.close = status in {400, 408, 413, 414, 500, 501}
-        reply.length = status != 416
+        if status == 416:  # its length is lost in the byte-range filter
+            reply.length = False
         return reply
 
     def precondition(self, reply: Reply, request: Request) -> Reply:  # noqa: ARG002

@@ -33,9 +33,9 @@ class Nginx(Dialect):
         return self.error(405, request) if exists else None
 
     def error(
-        self, status: int, request: Request | None = None, key: str = "", shown: str = "", **fields: str
+        self, status: int, request: Request | None = None, key: str = "", shown: str = "", page: str = "", **fields: str
     ) -> Reply:
-        reply = super().error(status, request, key, shown, **fields)
+        reply = super().error(status, request, key, shown, page, **fields)
         reply.close = status in CLOSES
         if request is not None and status >= 400 and request.head.version >= (1, 0):
             agent = request.head.get("user-agent")

@@ -13,7 +13,6 @@ from decnet.services.redis.commands import (
     scripting,
     sets,
     sortedsets,
-    streams,
     strings,
     transactions,
 )
@@ -31,7 +30,6 @@ __all__ = [
     "scripting",
     "sets",
     "sortedsets",
-    "streams",
     "strings",
     "transactions",
 ]

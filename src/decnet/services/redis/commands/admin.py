@@ -8,11 +8,10 @@ import time
 from typing import Any
 
 from decnet.events import EventType
-from decnet.services.redis import audit, techniques
+from decnet.services.redis import techniques
 from decnet.services.redis.call import NOT_INTEGER, SYNTAX, Call, option
-from decnet.services.redis.client import Client
 from decnet.services.redis.info import report
-from decnet.services.redis.reply import NO_REPLY, OK, Push, Refused, Status, Verbatim
+from decnet.services.redis.reply import NO_REPLY, OK, Refused, Status, Verbatim
 from decnet.services.redis.request import integer
 from decnet.services.redis.table import command, wrong_arity
 
@@ -249,17 +248,3 @@ def monitor(call: Call) -> Any:
     call.client.monitoring = True
     call.state.monitors[call.client] = None
     return OK
-
-
-def show(monitors: list[Client], client: Client, args: list[bytes]) -> None:
-    """Send a command to those who MONITOR."""
-    now = time.time()
-    words = " ".join(f'"{audit.representation(arg[:4096])}"' for arg in args[:256])
-    line = f"+{now:.6f} [{client.db} {client.address}] {words}\r\n".encode()
-    for listener in monitors:
-        listener.push(line)
-
-
-def pushed(message: list[Any]) -> Push:
-    """A message for those who listen."""
-    return Push(message)

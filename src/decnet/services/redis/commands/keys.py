@@ -278,7 +278,9 @@ def _reversed(value: int, bits: int) -> int:
     return int(f"{value:0{bits}b}"[::-1], 2)
 
 
-def scan_options(args: list[bytes], *, types: bool = False) -> tuple[Callable[[bytes], object] | None, int, str]:
+def scan_options(
+    args: list[bytes], *, types: bool = False
+) -> tuple[Callable[[bytes], object] | None, int, str]:
     """MATCH, COUNT and TYPE of a SCAN: a function that says whether a name matches, the count, the type."""
     match: Any = None
     count, kind, at = 10, "", 0
@@ -434,8 +436,6 @@ def encoding(value: Any) -> str:
         return "embstr" if len(value) <= 44 else "raw"
     if kind == "list":
         return "quicklist"
-    if kind == "stream":
-        return "stream"
     if kind == "set":
         if len(value) <= 512 and all(integer(member) is not None for member in value):
             return "intset"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, localcontext
+from fractions import Fraction
 from typing import Any
 
 from decnet.services.redis.call import NOT_FLOAT, NOT_INTEGER, SYNTAX, Call, number, option, real
@@ -247,20 +247,28 @@ def add_decimal(value: bytes, amount: bytes, problem: str = NOT_FLOAT) -> bytes:
     for text in (value, amount):
         if abs(real(text, problem if text is value else NOT_FLOAT)) > 1e300:
             raise Refused("ERR increment would produce NaN or Infinity")
-    with localcontext() as context:
-        # redis adds 80-bit long doubles; more digits than they have are cut off by the printing.
-        context.prec = 40
-        total = _decimal(value) + _decimal(amount)
-        if abs(total) >= Decimal(10) ** 22:
-            return b"%.0f" % float(total)
-        shown = format(total.quantize(Decimal("1e-17")), "f")
-    shown = shown.rstrip("0").rstrip(".")
-    return ("0" if shown in {"-0", ""} else shown).encode()
+    total = _extended(_extended(_fraction(value)) + _extended(_fraction(amount)))
+    units = round(abs(total) * 10**17)
+    whole, part = divmod(units, 10**17)
+    shown = f"{whole}.{part:017d}".rstrip("0").rstrip(".")
+    return ("-" + shown if total < 0 and units else shown).encode()
 
 
-def _decimal(text: bytes) -> Decimal:
-    number_ = text.decode()
-    return Decimal(float.fromhex(number_)) if "x" in number_.lower() else Decimal(number_)
+def _fraction(text: bytes) -> Fraction:
+    word = text.decode()
+    return Fraction(float.fromhex(word)) if "x" in word.lower() else Fraction(word)
+
+
+def _extended(value: Fraction) -> Fraction:
+    """The nearest x87 long double, which has 64 bits of mantissa: what redis counts with here."""
+    if not value:
+        return value
+    shift = 64 - (abs(value.numerator).bit_length() - value.denominator.bit_length())
+    scaled = value * Fraction(2) ** shift
+    while abs(scaled) >= 2**64:
+        shift -= 1
+        scaled /= 2
+    return Fraction(round(scaled)) / Fraction(2) ** shift
 
 
 BIT_OFFSET = "ERR bit offset is not an integer or out of range"

@@ -1,0 +1,294 @@
+"""The engine's promises, on the machine in memory: for a network of five decoys at every op, and for random ones.
+
+1. After an apply, the plan is empty.
+2. ``apply(a); apply(b)`` ends in the same world as ``apply(b)`` from nothing.
+3. A fault before or after any op, then an apply: as if nothing had been; nothing leaks, nothing foreign is touched.
+4. Destroy leaves the world, and the folder of the state, as they were.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+
+from decnet import engine
+from decnet.engine.execute import execute
+from decnet.errors import WorldError
+from decnet.spec import Network
+from decnet.state import About, Snapshot
+from decnet.world import Kind, Observed
+from decnet.world.fake import FakeWorld, Fault, Killed, Moment
+from tests.engine.fleets import Site, decoy, lan, network, service
+
+FOREIGN = {"dl0123456789ab", "br0", "eth0"}
+
+BEFORE = network(
+    decoy("web-01", 1, "ssh", "http"),
+    decoy("dc-01", 2, "smb"),
+    decoy("db-02", 3, "ssh"),
+    decoy("old-ftp", 4, "ssh", "dns"),
+    decoy("print-02", 5, service("http", ports=[631]), os="windows"),
+    lans=[lan(), lan("dmz", "203.0.113.0/24")],
+)
+AFTER = network(
+    decoy("web-01", 1, service("ssh", banner="new"), service("http", ports=[8080])),
+    decoy("dc-01", 2, service("smb", workgroup="ACME"), "dns", hostname="PDC"),
+    decoy("db-02", 3, "ssh", lan="core", subnet="192.0.2.0/24"),
+    decoy("web-03", 4, "ssh"),
+    decoy("print-02", 5, service("http", ports=[631]), os="cisco"),
+    lans=[lan(mtu=1400), lan("core", "192.0.2.0/24")],
+)
+
+
+class _NoJournal:
+    def intend(self, entries):
+        pass
+
+    def finish(self, effects, failures=()):
+        pass
+
+
+def world_of(what: Network):
+    """The world that an apply makes of nothing."""
+    world = FakeWorld()
+    desired = Site(Path("/nonexistent")).declare(what, Snapshot(About("office")))
+    plan = engine.plan(desired, Snapshot(About("office")), Observed())
+    assert execute(plan.ops, world, _NoJournal(), parallelism=1).exit_code == 0
+    return world.observe().resources, world.contents
+
+
+def look_at(world: FakeWorld):
+    return world.observe().resources, world.contents
+
+
+@pytest.fixture
+def site(tmp_path):
+    return Site(tmp_path / "state", FakeWorld(foreign=FOREIGN))
+
+
+def test_the_plan_is_empty_after_an_apply(site):
+    assert site.apply(BEFORE).exit_code == 0
+    assert site.plan(BEFORE).empty
+    assert look_at(site.world) == world_of(BEFORE)
+
+
+def test_an_apply_over_another_ends_where_an_apply_from_nothing_does(site):
+    site.apply(BEFORE)
+    assert site.apply(AFTER).failed == ()
+    assert look_at(site.world) == world_of(AFTER)
+    assert site.plan(AFTER).empty
+
+
+def test_an_apply_of_the_same_file_acts_on_nothing(site):
+    site.apply(BEFORE)
+    acts = len(site.world.acts)
+    site.apply(BEFORE)
+    assert len(site.world.acts) == acts
+
+
+def test_a_change_acts_on_what_it_names_alone(site):
+    site.apply(BEFORE)
+    acts = len(site.world.acts)
+    site.apply(
+        network(
+            decoy("web-01", 1, service("ssh", banner="new"), "http"), *BEFORE.decoys[1:], lans=BEFORE.lans
+        )
+    )
+    assert site.world.acts[acts:] == ["update bundle of service/web-01/ssh"]
+
+
+def _acts_of(site: Site, first: Network, then: Network | None) -> range:
+    site.apply(first)
+    begun = len(site.world.acts)
+    if then is None:
+        site.destroy()
+    else:
+        site.apply(then)
+    return range(begun, len(site.world.acts))
+
+
+@pytest.mark.parametrize("moment", Moment)
+@pytest.mark.parametrize("error", [WorldError("no"), Killed()], ids=["refused", "killed"])
+def test_a_fault_at_any_op_of_an_apply_is_made_good_by_the_next(tmp_path, moment, error):
+    rehearsal = Site(tmp_path / "rehearsal", FakeWorld(foreign=FOREIGN), parallelism=1)
+    wanted = world_of(AFTER)
+    for act in _acts_of(rehearsal, BEFORE, AFTER):
+        site = Site(tmp_path / str(act), FakeWorld(foreign=FOREIGN), parallelism=1)
+        site.apply(BEFORE)
+        site.world.fault = Fault(act, moment, error)
+        _suffer(site, AFTER)
+        assert site.apply(AFTER).exit_code == 0
+        assert look_at(site.world) == wanted
+        assert site.plan(AFTER).empty
+        assert site.world.foreign == FOREIGN
+        site.destroy()
+        assert (site.world.resources, site.folder.exists()) == ({}, False)
+
+
+@pytest.mark.parametrize("moment", Moment)
+@pytest.mark.parametrize("error", [WorldError("no"), Killed()], ids=["refused", "killed"])
+def test_a_fault_at_any_op_of_a_first_apply_leaves_nothing_that_destroy_does_not_take(tmp_path, moment, error):
+    rehearsal = Site(tmp_path / "rehearsal")
+    rehearsal.apply(BEFORE)
+    for act in range(len(rehearsal.world.acts)):
+        site = Site(tmp_path / str(act), FakeWorld(foreign=FOREIGN))
+        site.world.fault = Fault(act, moment, error)
+        _suffer(site, BEFORE)
+        assert site.destroy().exit_code == 0
+        assert (site.world.resources, site.world.foreign) == ({}, FOREIGN)
+        assert not site.folder.exists()
+
+
+@pytest.mark.parametrize("moment", Moment)
+@pytest.mark.parametrize("error", [WorldError("no"), Killed()], ids=["refused", "killed"])
+def test_a_fault_in_a_destroy_is_made_good_by_the_next(site, moment, error):
+    site.apply(BEFORE)
+    site.world.fault = Fault(len(site.world.acts), moment, error)
+    _suffer(site, None)
+    assert site.destroy().exit_code == 0
+    assert (site.world.resources, site.world.foreign) == ({}, FOREIGN)
+    assert not site.folder.exists()
+
+
+def test_destroy_takes_what_the_state_does_not_know(site):
+    site.apply(BEFORE)
+    shutil.rmtree(site.folder)
+    assert site.destroy().exit_code == 0
+    assert site.world.resources == {}
+
+
+def test_destroy_after_half_of_it_is_gone(site):
+    site.apply(BEFORE)
+    for id_ in [id_ for id_ in site.world.resources if id_.owner in {"web-01", "dc-01"}]:
+        site.world.lose(id_)
+    assert site.destroy().exit_code == 0
+    assert site.world.resources == {}
+
+
+def _suffer(site: Site, what: Network | None) -> None:
+    try:
+        outcome = site.destroy() if what is None else site.apply(what)
+        assert outcome.exit_code != 0, "the fault did not strike"
+    except Killed:
+        pass
+    site.world.revive()
+
+
+NAMES = ("a", "b", "c", "d", "e")
+SERVICES = ("ssh", "http", "smb", "dns")
+PORTS = {"ssh": (22, 2222), "http": (80, 2222), "smb": (445,), "dns": (53,)}
+
+
+@st.composite
+def networks(draw) -> Network:
+    """Random networks of few names, so that two of them have much in common, and take each other's addresses."""
+    names = draw(st.lists(st.sampled_from(NAMES), unique=True))
+    numbers = draw(st.permutations(range(1, len(NAMES) + 1)))
+    macs = draw(st.permutations(range(len(NAMES))))
+    mtu = draw(st.sampled_from([1500, 1400]))
+    subnets = {"x": draw(st.sampled_from(["198.51.100.0/24", "192.0.2.0/24"])), "y": "203.0.113.0/24"}
+    decoys = []
+    for position, name in enumerate(names):
+        where = draw(st.sampled_from(sorted(subnets)))
+        chosen = draw(st.lists(st.sampled_from(SERVICES), unique=True, min_size=1))
+        ports = {one: draw(st.sampled_from(PORTS[one])) for one in chosen}
+        if len(set(ports.values())) < len(ports):
+            ports["http"] = 80
+        decoys.append(
+            decoy(
+                name,
+                numbers[position],
+                *(service(one, ports=[ports[one]], banner=draw(st.sampled_from("pq"))) for one in chosen),
+                lan=where,
+                subnet=subnets[where],
+                os=draw(st.sampled_from(["linux", "windows", "cisco"])),
+                hostname=draw(st.sampled_from(["H1", "H2"])),
+                mac=f"02:00:00:00:00:{macs[position]:02x}",
+            )
+        )
+    used = {one.lan for one in decoys}
+    return network(*decoys, lans=[lan(name, subnets[name], mtu=mtu) for name in sorted(used)] or [lan("x")])
+
+
+class Engine(RuleBasedStateMachine):
+    """Applies, faults, sabotage and destroys in any order; a good apply always ends in the same world."""
+
+    @initialize()
+    def begin(self):
+        self.folder = Path(tempfile.mkdtemp(prefix="decnet-proof-"))
+        self.site = Site(self.folder / "state", FakeWorld(foreign=FOREIGN), parallelism=2)
+
+    def teardown(self):
+        shutil.rmtree(self.folder)
+
+    @rule(what=networks())
+    def apply(self, what):
+        outcome = self.site.apply(what)
+        assert (outcome.failed, outcome.skipped) == ((), ())
+        assert look_at(self.site.world) == world_of(what)
+        plan = self.site.plan(what)
+        assert plan.empty, engine.render_plan(plan)
+        assert engine.status(*self.site.look()).exit_code == 0
+
+    @rule(
+        what=networks(),
+        after=st.integers(0, 30),
+        moment=st.sampled_from(Moment),
+        error=st.sampled_from([WorldError("no"), Killed()]),
+    )
+    def apply_with_a_fault(self, what, after, moment, error):
+        self.site.world.fault = Fault(len(self.site.world.acts) + after, moment, error)
+        try:
+            self.site.apply(what)
+        except Killed:
+            pass
+        finally:
+            self.site.world.revive()
+
+    @precondition(lambda self: self.site.world.resources)
+    @rule(data=st.data())
+    def lose_something(self, data):
+        ids = sorted(self.site.world.resources)
+        self.site.world.lose(data.draw(st.sampled_from(ids)))
+
+    @precondition(lambda self: any(i.kind is Kind.LINK for i in self.site.world.resources))
+    @rule(data=st.data(), mac=st.integers(100, 200))
+    def alter_a_link(self, data, mac):
+        ids = sorted(i for i in self.site.world.resources if i.kind is Kind.LINK)
+        change = data.draw(st.sampled_from([{"up": False}, {"mac": f"02:00:00:00:00:{mac:02x}"}, {"gateway": ""}]))
+        self.site.world.alter(data.draw(st.sampled_from(ids)), **change)
+
+    @rule()
+    def lose_the_state(self):
+        shutil.rmtree(self.site.folder, ignore_errors=True)
+
+    @rule()
+    def destroy(self):
+        assert self.site.destroy().exit_code == 0
+        assert self.site.world.resources == {}
+        assert list(self.folder.iterdir()) == []
+
+    @rule()
+    def the_foreign_is_untouched(self):
+        assert self.site.world.foreign == FOREIGN
+
+
+_SHORT = settings(
+    max_examples=40, stateful_step_count=8, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+)
+
+
+def test_random_networks_and_faults():
+    run_state_machine_as_test(Engine, settings=_SHORT)
+
+
+@pytest.mark.fuzz
+@pytest.mark.timeout(1800)
+def test_many_random_networks_and_faults():
+    run_state_machine_as_test(Engine, settings=settings(_SHORT, max_examples=1000, stateful_step_count=25))
