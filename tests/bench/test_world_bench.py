@@ -1,6 +1,6 @@
 """The world's figures (engine.md, decoys.md), each beside its floor: raw pyroute2 calls in the same run.
 
-    pytest -m bench tests/bench/test_world_bench.py -n0 -s
+pytest -m bench tests/bench/test_world_bench.py -n0 -s
 """
 
 from __future__ import annotations
@@ -80,7 +80,16 @@ def raw(driver: Driver, count: int) -> float:
             in_thread(unshare)
             inner = {"ifname": "eth0", "address": link.mac, "net_ns_fd": found[-1], "mtu": 1500, "group": 7}
             if driver is Driver.BRIDGE:
-                host.link("add", ifname=f"f{n}", kind="veth", master=bridge, group=7, mtu=1500, state="up", peer=inner)
+                host.link(
+                    "add",
+                    ifname=f"f{n}",
+                    kind="veth",
+                    master=bridge,
+                    group=7,
+                    mtu=1500,
+                    state="up",
+                    peer=inner,
+                )
             else:
                 host.link("add", kind="macvlan", link=parent, macvlan_mode="bridge", state="up", **inner)
             in_thread(configure, link)
@@ -103,7 +112,11 @@ def test_a_thousand_decoys(lab: Lab, wire, driver: Driver):
     count = min(COUNT, 1000)
     floor = raw(driver, min(count, 300))
     wanted = links(driver, count)
-    sysctls = (("net.ipv4.ip_default_ttl", "128"), ("net.ipv4.tcp_timestamps", "0"), ("net.ipv4.tcp_sack", "1"))
+    sysctls = (
+        ("net.ipv4.ip_default_ttl", "128"),
+        ("net.ipv4.tcp_timestamps", "0"),
+        ("net.ipv4.tcp_sack", "1"),
+    )
     stacks = [Stack(link.decoy, sysctls) for link in wanted]
     expected = [lan(driver), *(Decoy(link.decoy) for link in wanted), *wanted, *stacks]
     figures: dict[str, float] = {"floor, raw pyroute2, a decoy": floor}

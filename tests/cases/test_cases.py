@@ -104,7 +104,8 @@ def planned(case: Path, folder: Path, profiles) -> str:
         return engine.render_plan(engine.plan(desired, saved, world.observe()))
     except InvalidInput as error:
         return "".join(
-            f"{p.span}: {p.message} [{p.code}]\n" + (f"  hint: {p.hint}\n" if p.hint else "") for p in error.problems
+            f"{p.span}: {p.message} [{p.code}]\n" + (f"  hint: {p.hint}\n" if p.hint else "")
+            for p in error.problems
         )
 
 

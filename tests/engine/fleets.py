@@ -50,7 +50,9 @@ TYPES = {
 }
 OSES = {
     "linux": Os("linux", "Linux", "linux", {"net.ipv4.ip_default_ttl": "64", "net.ipv4.tcp_sack": "1"}, ()),
-    "windows": Os("windows", "Windows", "windows", {"net.ipv4.ip_default_ttl": "128", "net.ipv4.tcp_sack": "1"}, ()),
+    "windows": Os(
+        "windows", "Windows", "windows", {"net.ipv4.ip_default_ttl": "128", "net.ipv4.tcp_sack": "1"}, ()
+    ),
     "cisco": Os("cisco", "IOS", "cisco", {"net.ipv4.ip_default_ttl": "255"}, ()),
 }
 
@@ -104,7 +106,9 @@ def decoy(
         "spans": {},
         "ip": ipaddress.IPv4Network(subnet)[1 + number],
     }
-    made = tuple(one if isinstance(one, Service) else service(one, where.line) for one in services or ("ssh",))
+    made = tuple(
+        one if isinstance(one, Service) else service(one, where.line) for one in services or ("ssh",)
+    )
     return Decoy(name=name, number=number, lan=lan, os=OSES[os], services=made, **{**defaults, **fields})
 
 

@@ -15,7 +15,13 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from decnet import engine
 from decnet.engine.execute import execute
@@ -133,7 +139,9 @@ def test_a_fault_at_any_op_of_an_apply_is_made_good_by_the_next(tmp_path, moment
 
 @pytest.mark.parametrize("moment", Moment)
 @pytest.mark.parametrize("error", [WorldError("no"), Killed()], ids=["refused", "killed"])
-def test_a_fault_at_any_op_of_a_first_apply_leaves_nothing_that_destroy_does_not_take(tmp_path, moment, error):
+def test_a_fault_at_any_op_of_a_first_apply_leaves_nothing_that_destroy_does_not_take(
+    tmp_path, moment, error
+):
     rehearsal = Site(tmp_path / "rehearsal")
     rehearsal.apply(BEFORE)
     for act in range(len(rehearsal.world.acts)):
@@ -261,7 +269,9 @@ class Engine(RuleBasedStateMachine):
     @rule(data=st.data(), mac=st.integers(100, 200))
     def alter_a_link(self, data, mac):
         ids = sorted(i for i in self.site.world.resources if i.kind is Kind.LINK)
-        change = data.draw(st.sampled_from([{"up": False}, {"mac": f"02:00:00:00:00:{mac:02x}"}, {"gateway": ""}]))
+        change = data.draw(
+            st.sampled_from([{"up": False}, {"mac": f"02:00:00:00:00:{mac:02x}"}, {"gateway": ""}])
+        )
         self.site.world.alter(data.draw(st.sampled_from(ids)), **change)
 
     @rule()
@@ -280,7 +290,11 @@ class Engine(RuleBasedStateMachine):
 
 
 _SHORT = settings(
-    max_examples=40, stateful_step_count=8, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    max_examples=40,
+    stateful_step_count=8,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
 )
 
 

@@ -11,7 +11,6 @@ import ctypes
 import os
 import signal
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -65,7 +64,9 @@ class Lab:
         """All that a destroy must leave as it was: links, addresses, routes, namespaces, files in /run, processes."""
         return {
             "links": [line.split()[1] for line in run("ip", "-o", "link").splitlines()],
-            "addresses": [line.split("valid_lft")[0] for line in run("ip", "-4", "-o", "address").splitlines()],
+            "addresses": [
+                line.split("valid_lft")[0] for line in run("ip", "-4", "-o", "address").splitlines()
+            ],
             "routes": run("ip", "-4", "route", "show", "table", "all").splitlines(),
             "namespaces": sorted(run("ip", "netns", "list").splitlines()),
             "files": sorted(str(path) for path in Path("/run").rglob("*") if path.parent.name != "netns"),
@@ -74,13 +75,12 @@ class Lab:
 
     def processes(self) -> list[int]:
         """Processes in the lab's own namespace, without this one."""
-        here = os.stat(f"/proc/self/task/{threading.get_native_id()}/ns/net").st_ino
+        here = Path("/proc/thread-self/ns/net").stat().st_ino
         found = []
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit() and int(entry.name) != os.getpid():
-                with contextlib.suppress(OSError):
-                    # ns/net is a link; who is a zombie or gone has none
-                    if os.stat(entry / "ns/net").st_ino == here:
+                with contextlib.suppress(OSError):  # gone meanwhile, or a zombie, which has none
+                    if (entry / "ns/net").stat().st_ino == here:
                         found.append(int(entry.name))
         return sorted(found)
 
@@ -98,7 +98,7 @@ def lab() -> Iterator[Lab]:
     if os.geteuid() != 0:
         pytest.skip("the lab needs root")
     before = [os.open(f"/proc/thread-self/ns/{kind}", os.O_RDONLY) for kind in ("net", "mnt")]
-    folder = os.getcwd()
+    folder = Path.cwd()
     _check(_libc.unshare(_CLONE_NEWNET | _CLONE_NEWNS))
     _check(_libc.mount(b"none", b"/", None, ctypes.c_ulong(_MS_REC | _MS_PRIVATE), None))
     _check(_libc.mount(b"tmpfs", b"/run", b"tmpfs", ctypes.c_ulong(0), b"mode=0755"))

@@ -45,7 +45,9 @@ with LinuxWorld("office", Path("/run/decnet/office"), Path("/run/events"), STAND
 
 
 def start(*arguments: str) -> subprocess.Popen:
-    return subprocess.Popen([sys.executable, "-c", SCRIPT, *arguments], stdout=subprocess.PIPE, cwd=Path(__file__).parents[2])
+    return subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, *arguments], stdout=subprocess.PIPE, cwd=Path(__file__).parents[2]
+    )
 
 
 @pytest.mark.parametrize("round_", range(12))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -44,7 +43,9 @@ def office(lab: Lab):
         yield opened
         opened.remove_all()
     after = lab.snapshot()
-    before["files"], after["files"] = (sorted({*s["files"], "/run/netns", "/run/decnet"}) for s in (before, after))
+    before["files"], after["files"] = (
+        sorted({*s["files"], "/run/netns", "/run/decnet"}) for s in (before, after)
+    )
     assert after == before
 
 
@@ -90,7 +91,10 @@ def test_ip_netns_knows_the_decoys(office):
 def test_neither_the_host_nor_the_decoy_speaks_ipv6_on_the_lan(office):
     apply(office, *OFFICE)
     assert run("ip", "-6", "-o", "address", "show", "dev", BRIDGE) == ""
-    assert run("ip", "-6", "-o", "address", "show", "dev", names.peer_interface("office", "web-01", "eth0")) == ""
+    assert (
+        run("ip", "-6", "-o", "address", "show", "dev", names.peer_interface("office", "web-01", "eth0"))
+        == ""
+    )
     assert inside("web-01", "ip", "-6", "-o", "address") == ""
 
 
@@ -106,7 +110,9 @@ CHANGES = {
 def test_a_link_changes_in_place_and_back(office, changed):
     apply(office, *OFFICE)
     index = inside("web-01", "cat", "/proc/net/dev_mcast")
-    fields = frozenset(f.name for f in dataclasses.fields(Link) if getattr(WEB, f.name) != getattr(changed, f.name))
+    fields = frozenset(
+        f.name for f in dataclasses.fields(Link) if getattr(WEB, f.name) != getattr(changed, f.name)
+    )
     office.update(changed, fields)
     assert changed in seen(office, *OFFICE, changed)
     office.update(WEB, fields)
@@ -155,7 +161,16 @@ def test_a_create_that_was_killed_half_way_is_finished(office):
     folder = Path("/run/netns")
     apply(office, LAN)
     (folder / "decnet:office:web-01").touch()  # killed between the name and the mount
-    run("ip", "link", "add", names.peer_interface("office", "web-01", "eth0"), "group", str(names.group("office")), "type", "veth")
+    run(
+        "ip",
+        "link",
+        "add",
+        names.peer_interface("office", "web-01", "eth0"),
+        "group",
+        str(names.group("office")),
+        "type",
+        "veth",
+    )
     apply(office, *OFFICE)
     assert seen(office, *OFFICE) == set(OFFICE)
 
@@ -226,9 +241,18 @@ def test_a_link_without_its_decoy_or_its_parent_is_a_clear_error(office):
 
 def test_a_bad_sysctl_is_a_clear_error(office):
     apply(office, LAN, Decoy("web-01"))
-    for key, value in (("net.ipv4.ip_default_ttl", "9999"), ("net.nothing", "1"), ("kernel.hostname", "x"), ("net../x", "1")):
+    for key, value in (
+        ("net.ipv4.ip_default_ttl", "9999"),
+        ("net.nothing", "1"),
+        ("kernel.hostname", "x"),
+        ("net../x", "1"),
+    ):
         with pytest.raises(WorldError, match=key.replace(".", r"\.")):
             office.create(Stack("web-01", ((key, value),)))
+
+
+def namespace_of_this_thread() -> int:
+    return Path("/proc/thread-self/ns/net").stat().st_ino
 
 
 def test_threads_make_many_decoys_at_once(office):
@@ -243,10 +267,10 @@ def test_threads_make_many_decoys_at_once(office):
         office.create(Decoy(link.decoy))
         office.create(link)
 
-    before = os.stat("/proc/thread-self/ns/net").st_ino
+    before = namespace_of_this_thread()
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(make, links))
-        assert {pool.submit(lambda: os.stat("/proc/thread-self/ns/net").st_ino).result() for _ in range(16)} == {before}
+        assert {pool.submit(namespace_of_this_thread).result() for _ in range(16)} == {before}
     assert seen(office, LAN, *links) == {LAN, *links, *map(Decoy, decoys)}
 
 
@@ -260,6 +284,21 @@ def test_the_wrong_thing_at_a_namespaces_name_is_said(office):
     target.rmdir()
 
 
+def test_a_full_bridge_is_a_clear_error(office):
+    apply(office, LAN, Decoy("web-01"))
+    lines = "".join(
+        f"link add p{n} master {BRIDGE} group 77 type veth peer q{n} group 77\n" for n in range(1023)
+    )
+    batch = Path("/run/batch")
+    batch.write_text(lines)
+    run("ip", "-batch", str(batch))
+    batch.unlink()
+    with pytest.raises(WorldError) as caught:
+        office.create(WEB)
+    run("ip", "link", "delete", "group", "77")
+    assert "1,023 ports" in caught.value.hint
+
+
 def test_without_privilege_what_can_be_seen_is_seen(office):
     apply(office, *OFFICE)
     script = (
@@ -271,5 +310,3 @@ def test_without_privilege_what_can_be_seen_is_seen(office):
     lines = run(sys.executable, "-c", script).splitlines()
     assert lines[0] == "['decoy/web-01', 'lan/default']"
     assert int(lines[1]) >= 1
-
-

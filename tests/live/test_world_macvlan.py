@@ -36,7 +36,7 @@ OFFICE = (LAN, Decoy("web"), WEB)
 def wire(lab: Lab):
     attacker = lab.machine("attacker", "198.51.100.200/24", cable="wan0")
     run("ip", "address", "add", "198.51.100.1/24", "dev", "wan0")
-    yield attacker
+    return attacker
 
 
 @pytest.fixture
@@ -46,7 +46,9 @@ def office(lab: Lab, wire):
         yield opened
         opened.remove_all()
     after = lab.snapshot()
-    assert {key: after[key] for key in after if key != "files"} == {key: before[key] for key in before if key != "files"}
+    assert {key: after[key] for key in after if key != "files"} == {
+        key: before[key] for key in before if key != "files"
+    }
     assert run("ip", "-d", "link", "show", "wan0") == parent
 
 
@@ -125,7 +127,12 @@ def test_a_parent_that_is_not_there_is_a_clear_error(office):
 
 
 def test_when_destroy_returns_the_parent_has_let_go(office):
-    decoys = [dataclasses.replace(WEB, decoy=f"d{n}", mac=f"00:50:56:00:01:{n:02x}", address=f"198.51.100.{n + 10}/24") for n in range(20)]
+    decoys = [
+        dataclasses.replace(
+            WEB, decoy=f"d{n}", mac=f"00:50:56:00:01:{n:02x}", address=f"198.51.100.{n + 10}/24"
+        )
+        for n in range(20)
+    ]
     apply(office, LAN, *(Decoy(link.decoy) for link in decoys), *decoys)
     office.remove_all()
     assert "00:50:56:00:01" not in run("bridge", "fdb", "show", "dev", "wan0")

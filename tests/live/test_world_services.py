@@ -66,7 +66,10 @@ def office(lab: Lab):
 
 @contextmanager
 def visit(port: int, ip: str = "198.18.0.10"):
-    with socket.create_connection((ip, port), timeout=10) as client, client.makefile("rwb", buffering=0) as stream:
+    with (
+        socket.create_connection((ip, port), timeout=10) as client,
+        client.makefile("rwb", buffering=0) as stream,
+    ):
         yield stream
 
 
@@ -92,8 +95,8 @@ def test_the_process_runs_as_the_networks_own_user_and_outlives_us(office, lab):
     status = Path(f"/proc/{pid}/status").read_text()
     assert f"Uid:\t{names.uid('office')}\t" in status
     assert "CapEff:\t0000000000000000" in status
-    assert os.readlink(f"/proc/{pid}/cwd") == "/"
-    assert os.readlink(f"/proc/{pid}/fd/0") == "/dev/null"
+    assert Path(f"/proc/{pid}/cwd").readlink() == Path("/")
+    assert Path(f"/proc/{pid}/fd/0").readlink() == Path("/dev/null")
     assert RUN.stat().st_mode & 0o777 == 0o700
     assert (RUN / "process-0.log").stat().st_mode & 0o777 == 0o600
     assert EVENTS.stat().st_uid == names.uid("office")
@@ -199,7 +202,9 @@ def test_removing_a_decoy_stops_what_it_serves(office):
 
 
 def test_each_number_is_a_process_of_its_own_started_once(office, lab):
-    wanted = [dataclasses.replace(HTTP, name=f"s{n}", ports=((8000 + n, "tcp"),), process=n % 2) for n in range(12)]
+    wanted = [
+        dataclasses.replace(HTTP, name=f"s{n}", ports=((8000 + n, "tcp"),), process=n % 2) for n in range(12)
+    ]
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(lambda service: office.create(service, content(service)), wanted))
     assert services(office) == set(wanted)
@@ -259,6 +264,16 @@ def test_a_process_that_hangs_is_killed_by_destroy(office, lab):
     assert lab.processes() == []
 
 
+def test_a_process_that_hangs_is_named_by_plan(office, lab):
+    office.create(HTTP, content(HTTP))
+    (pid,) = lab.processes()
+    os.kill(pid, signal.SIGSTOP)
+    with pytest.raises(WorldError, match=f"pid {pid}.* does not answer"):
+        office.observe()
+    os.kill(pid, signal.SIGCONT)
+    assert services(office) == {HTTP}
+
+
 def test_destroy_knows_processes_that_another_command_started(lab):
     with world() as opened:
         for resource in (LAN, Decoy("web"), LINK):
@@ -288,7 +303,9 @@ def test_destroy_spares_a_stranger_whose_number_a_process_had(office):
         "s=socket.socket(socket.AF_UNIX,socket.SOCK_SEQPACKET); s.bind(sys.argv[1]); os.chmod(sys.argv[1],0o777)\n"
         "os.setresuid(1234,1234,1234); s.listen(); print(flush=True); time.sleep(60)\n"
     )
-    stranger = subprocess.Popen([sys.executable, "-c", script, str(RUN / "process-7.sock")], stdout=subprocess.PIPE)
+    stranger = subprocess.Popen(
+        [sys.executable, "-c", script, str(RUN / "process-7.sock")], stdout=subprocess.PIPE
+    )
     stranger.stdout.readline()
     office.remove_all()
     assert stranger.poll() is None

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 OPEN = ("--enable-protected-configs", "yes", "--enable-module-command", "yes", "--protected-mode", "no")
@@ -78,10 +78,8 @@ class Raw:
 
     async def close(self) -> None:
         self.writer.close()
-        try:
+        with suppress(ConnectionError):
             await self.writer.wait_closed()
-        except ConnectionError:
-            pass
 
 
 async def exchange(port: int, data: bytes, *, quiet: float = 0.25) -> tuple[bytes, bool]:
@@ -103,8 +101,6 @@ async def exchange(port: int, data: bytes, *, quiet: float = 0.25) -> tuple[byte
         closed = True
     finally:
         writer.close()
-        try:
+        with suppress(ConnectionError):
             await writer.wait_closed()
-        except ConnectionError:
-            pass
     return got, closed

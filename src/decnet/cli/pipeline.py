@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,7 +43,7 @@ def network(document: ini.Document, saved: Snapshot | None = None) -> tuple[spec
         identity,
         expand,
         _machine(saved),
-        _held(saved),
+        saved.held() if saved else spec.Held(),
     )
     return built, identity
 
@@ -115,21 +115,6 @@ def _machine(saved: Snapshot | None) -> spec.Machine:
     }
     return spec.Machine(
         host.default_interface, host.gateway, addresses, tuple(s for s in host.subnets if s not in own)
-    )
-
-
-def _held(saved: Snapshot | None) -> spec.Held:
-    from decnet.world import Lan
-
-    if saved is None:
-        return spec.Held()
-    return spec.Held(
-        {name: IPv4Address(address) for name, address in saved.held_addresses().items()},
-        {
-            s.resource.name: IPv4Network(s.resource.subnet)
-            for s in _saved(saved)
-            if isinstance(s.resource, Lan) and s.resource.subnet
-        },
     )
 
 

@@ -47,7 +47,7 @@ def command(file: Path, decoy_name: str, env: str, as_json: bool, state_dir: Pat
         return
     click.echo(f"[{decoy.name}]".ljust(58) + str(decoy.span))
     for key, value, span in rows:
-        click.echo(f"  {key:24} = {value}".ljust(58) + (str(span) if span else "derived"))
+        click.echo(f"  {key:24} = {_line(value)}".ljust(58) + (str(span) if span else "derived"))
 
 
 def _machine(decoy: Decoy) -> list[tuple[str, str, Span | None]]:
@@ -89,3 +89,10 @@ def _shown(value: Any, field: dataclasses.Field[Any]) -> str:
     if field.metadata["key"].secret and value:
         return "********"
     return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _line(text: str) -> str:
+    """A value on one line of a terminal, whatever is in it."""
+    from decnet.ini.names import visible
+
+    return visible(text)

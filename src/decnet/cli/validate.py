@@ -19,6 +19,7 @@ def command(files: tuple[Path, ...], env: str, as_json: bool) -> None:
     from decnet import ini
     from decnet.cli.output import print_json, show_problems, show_warnings
     from decnet.cli.pipeline import build
+    from decnet.ini.names import visible
 
     wrong: list[Problem] = []
     for file in files:
@@ -32,7 +33,9 @@ def command(files: tuple[Path, ...], env: str, as_json: bool) -> None:
             wrong += built.network.warnings
         else:
             services = sum(len(decoy.services) for decoy in built.network.decoys)
-            click.echo(f"{file}: {len(built.network.decoys)} decoys, {services} services, no errors")
+            click.echo(
+                f"{visible(str(file))}: {len(built.network.decoys)} decoys, {services} services, no errors"
+            )
     if as_json:
         import msgspec
 

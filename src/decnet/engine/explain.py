@@ -20,6 +20,8 @@ _SHOWN = 48
 _FILES = 3
 _KEYS = {"gateway": "gw", "address": "ip", "subnet": "net", "interface": "interface"}
 """Field of a resource → INI key, where they differ."""
+_AGAIN = {Kind.DECOY: Policy.REPLACE, Kind.SERVICE: Policy.RESTART}
+"""What it costs to make again what is gone."""
 _BUNDLES = msgspec.json.Decoder(ServiceBundle)
 
 
@@ -55,8 +57,10 @@ def change_details(delta: Delta, contents: Mapping[str, bytes], moved: frozenset
         for change in delta.changes:
             yield from _service(delta, declared, change, contents)
     else:
+        names = {change.name for change in delta.changes}
         for change in delta.changes:
-            yield _row(_KEYS.get(change.name, change.name), change, declared)
+            if change.name != "address" or "subnet" not in names:
+                yield _row(_KEYS.get(change.name, change.name), change, declared)
     if delta.found and not delta.changes:
         yield Detail(f"{_noun(declared.resource)} found on the machine", Policy.IGNORED, declared.span)
 
@@ -65,8 +69,9 @@ def drift_details(delta: Delta) -> Iterator[Detail]:
     """Rows for what is not as it was left."""
     span = delta.declared.span if delta.declared else Span("", 0)
     if delta.gone:
-        field = FieldChange(delta.id.kind.value, "there", "gone", Policy.LIVE)
-        yield Detail(f"{_noun(delta.resource)} {_gone(delta)}", Policy.LIVE, span, field)
+        policy = _AGAIN.get(delta.id.kind, Policy.LIVE)
+        field = FieldChange(delta.id.kind.value, "there", "gone", policy)
+        yield Detail(f"{_noun(delta.resource)} {_gone(delta)}", policy, span, field)
         return
     for change in delta.drift:
         if change.name == "up":
@@ -132,7 +137,9 @@ def _row(key: str, change: FieldChange, declared: Declared, prefix: str = "") ->
 def _link(delta: Delta, declared: Declared, link: Link, moved: frozenset[str]) -> Iterator[Detail]:
     """A link's changes; what follows from another LAN is not told apart."""
     names = {change.name for change in delta.changes}
-    follows = {"driver", "parent", "mtu"} if "lan" in names else {"parent"}
+    follows = {"parent"}
+    if "lan" in names or link.lan in moved:
+        follows |= {"driver", "mtu", "gateway"}
     for change in delta.changes:
         if change.name in follows or (change.name == "mtu" and "mtu" not in declared.spans):
             continue
@@ -142,7 +149,7 @@ def _link(delta: Delta, declared: Declared, link: Link, moved: frozenset[str]) -
                 yield _row("ip", FieldChange("ip", old[0], new[0], change.policy), declared)
             elif "lan" not in names and link.lan not in moved:
                 yield _row("ip", change, declared)
-        elif change.name != "gateway" or "lan" not in names:
+        else:
             yield _row(_KEYS.get(change.name, change.name), change, declared)
 
 

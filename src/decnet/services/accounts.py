@@ -110,7 +110,8 @@ def _image_user(host: Host, draw: Draw) -> str:
 
 
 def _weak_password(name: str, host: Host, draw: Draw) -> str:
-    year = host.installed.year - draw.integer(0, 3)
+    released = int(host.distro.released[:4]) if host.distro else 0
+    year = max(released, draw.integer(2021, 2024))
     word = re.sub(r"[^a-z]", "", host.hostname.lower()) or name
     shapes = (
         f"{name}{draw.integer(1, 999)}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from typing import ClassVar
@@ -42,16 +42,20 @@ class Pool:
     """Addresses for decoys that name none, handed out in order."""
 
     def __init__(self, subnet: IPv4Network, ranges: Sequence[Range], taken: Iterable[IPv4Address]) -> None:
-        self._taken = set(taken)
+        self._taken = {*taken, subnet.network_address, subnet.broadcast_address}
         self._subnet = subnet
         self._ranges = ranges
         self._free = self._walk()
 
-    def take(self, held: IPv4Address | None) -> IPv4Address | None:
-        """The held address while it is still of this pool, else the first free one; None when none is left."""
-        if held is not None and held not in self._taken and self._covers(held):
-            self._taken.add(held)
-            return held
+    def keep(self, held: IPv4Address) -> IPv4Address | None:
+        """An address that was given out before, while it is still of this pool and free; else None."""
+        if held in self._taken or not self._covers(held):
+            return None
+        self._taken.add(held)
+        return held
+
+    def take(self) -> IPv4Address | None:
+        """The first free address; None when none is left."""
         for address in self._free:
             if address not in self._taken:
                 self._taken.add(address)
@@ -71,13 +75,16 @@ class Pool:
                 yield IPv4Address(number)
 
 
-def free_subnet(used: Iterable[IPv4Network]) -> IPv4Network:
-    """The first /24 of 198.18.0.0/15 that overlaps nothing in ``used``."""
+def free_subnet(used: Iterable[IPv4Network]) -> IPv4Network | None:
+    """The first /24 of 198.18.0.0/15 that overlaps nothing in ``used``; None when there is none."""
     occupied = tuple(used)
     return next(
-        candidate
-        for candidate in BENCHMARK.subnets(new_prefix=24)
-        if not any(map(candidate.overlaps, occupied))
+        (
+            candidate
+            for candidate in BENCHMARK.subnets(new_prefix=24)
+            if not any(map(candidate.overlaps, occupied))
+        ),
+        None,
     )
 
 
@@ -92,7 +99,7 @@ def is_multicast(mac: str) -> bool:
     return bool(int(mac[:2], 16) & 1)
 
 
-def draw_mac(prefixes: Sequence[str], draw: Draw, taken: set[str]) -> str:
+def draw_mac(prefixes: Sequence[str], draw: Draw, taken: Container[str]) -> str:
     """A MAC with one of the prefixes that nobody has yet."""
     prefix = draw.pick(prefixes).lower()
     for _ in range(_TRIES):

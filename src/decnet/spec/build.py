@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from decnet.catalog import Catalog
 from decnet.errors import Span
 from decnet.ini import Document
+from decnet.ini.names import quote
 from decnet.services import Service as ServiceType
+from decnet.spec.addresses import Range
 from decnet.spec.fleet import Fleet, Setting
 from decnet.spec.identity import Identity
 from decnet.spec.keys import CustomKeys, DecoyKeys, General, Isolation, LanKeys, SinkKeys
 from decnet.spec.lans import DEFAULT_LAN, lan
+from decnet.spec.leftovers import check_leftovers
 from decnet.spec.machine import Held, Machine
-from decnet.spec.members import Pattern
+from decnet.spec.members import Pattern, count, is_hostname
 from decnet.spec.model import Lan, Network, Runtime
 from decnet.spec.outline import Outline, outline
 from decnet.spec.presets import Preset, Sources, preset
+from decnet.spec.profiles import with_own_profiles
 from decnet.spec.reading import Findings, Read, read
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,63}")
+MAX_DECOYS = 16_384
+"""Decoys of one file: rendered, they take about 40 KB each."""
 _LATER = ("net6", "vlan", "log_target", "mutate_interval", "ip6", "limits", "renamed_from")
 """Keys that are checked, and do nothing yet."""
 
@@ -68,15 +74,14 @@ def build(
     findings.add(*sections.problems)
     general = _general(document, findings)
     _check_general(general, findings)
-    lans = _lans(document, sections, general, machine, held, findings)
+    lans, ranges = _lans(document, sections, general, machine, held, findings)
     _check_others(document, sections, findings)
-    sources = Sources(document, sections, catalog, services)
-    presets = [preset(section, sources, findings) for section in sections.decoys]
-    for one in presets:
-        _check_decoy(one, findings)
-    fleet = Fleet(Setting(general, lans, machine, held, identity, expand), sources, findings)
+    own = with_own_profiles(document, sections, catalog, services, findings)
+    sources = Sources(document, sections, own, services)
+    presets = _presets(sections, sources, findings)
+    fleet = Fleet(Setting(general, lans, ranges, machine, held, identity, expand), sources, findings)
     decoys = fleet.decoys(presets)
-    _check_personas(sections, presets, {decoy.name.lower() for decoy in decoys}, findings)
+    check_leftovers(document, sections, presets, decoys, services, findings)
     if not presets:
         findings.warn(
             "no-decoys", "the file declares no decoy", Span(document.file, 0), "add a section like [web-01]"
@@ -105,6 +110,22 @@ def _general(document: Document, findings: Findings) -> Read[General]:
     return read(document, (section,), General, section.span, findings)
 
 
+def _presets(sections: Outline, sources: Sources, findings: Findings) -> list[Preset]:
+    """Every decoy section read. Raises `InvalidInput` before more decoys are made than memory can hold."""
+    presets: list[Preset] = []
+    total = 0
+    for section in sections.decoys:
+        one = preset(section, sources, findings)
+        presets.append(one)
+        _check_decoy(one, findings)
+        total += count(section, one.read)
+        if total > MAX_DECOYS:
+            message = f"the file declares more than {MAX_DECOYS} decoys"
+            findings.error("too-many-decoys", message, section.span, "split the network into several files")
+            findings.stop()
+    return presets
+
+
 def _check_general(general: Read[General], findings: Findings) -> None:
     keys = general.keys
     try:
@@ -115,6 +136,13 @@ def _check_general(general: Read[General], findings: Findings) -> None:
             f'unknown time zone "{keys.timezone}"',
             general.at("timezone"),
             "as in Europe/Berlin",
+        )
+    if keys.domain and not is_hostname(keys.domain):
+        findings.error(
+            "bad-domain",
+            f"{quote(keys.domain)} is no domain",
+            general.at("domain"),
+            "labels of letters, digits and inner hyphens, with dots between",
         )
     if keys.runtime is Runtime.DOCKER:
         findings.error(
@@ -154,14 +182,22 @@ def _lans(
     machine: Machine,
     held: Held,
     findings: Findings,
-) -> dict[str, Lan]:
+) -> tuple[dict[str, Lan], dict[str, Sequence[Range]]]:
     found: dict[str, Lan] = {}
-    default = lan(DEFAULT_LAN, general, machine, held, findings)
+    further_keys = {
+        name: read(document, (section,), LanKeys, section.span, findings)
+        for name, section in sections.kinds["lan"].items()
+    }
+    ranges: dict[str, Sequence[Range]] = {name: keys.keys.pool for name, keys in further_keys.items()}
+    ranges[DEFAULT_LAN] = general.keys.pool
+    nets = (general.keys.net, *(keys.keys.net for keys in further_keys.values()))
+    declared = tuple(net for net in nets if net)
+    default = lan(DEFAULT_LAN, general, machine, held, findings, declared)
     if default is not None:
         found[DEFAULT_LAN] = default
-    for name, section in sections.kinds["lan"].items():
-        keys = read(document, (section,), LanKeys, section.span, findings)
-        further = lan(name, keys, machine, held, findings)
+    for name, keys in further_keys.items():
+        taken = (*declared, *(other.subnet for other in found.values()))
+        further = lan(name, keys, machine, held, findings, taken)
         if further is not None:
             for other in found.values():
                 if other.subnet.overlaps(further.subnet):
@@ -172,7 +208,7 @@ def _lans(
                         related=(other.span,),
                     )
             found[name] = further
-    return found
+    return found, ranges
 
 
 def _check_others(document: Document, sections: Outline, findings: Findings) -> None:
@@ -183,15 +219,4 @@ def _check_others(document: Document, sections: Outline, findings: Findings) -> 
         if keys.keys.type != "file":
             findings.warn(
                 "no-effect", "this version writes events to the file in its state folder only", section.span
-            )
-
-
-def _check_personas(sections: Outline, presets: list[Preset], names: set[str], findings: Findings) -> None:
-    """Persona sections must belong to something."""
-    inherited = {section.key for one in presets for section in one.chain}
-    for key, section in sections.personas.items():
-        base = key.rpartition(".")[0]
-        if base not in inherited and base not in names and not base.startswith("_") and base != "default":
-            findings.error(
-                "orphan-persona", f'[{section.name}] belongs to nothing: there is no "{base}"', section.span
             )

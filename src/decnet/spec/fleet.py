@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
@@ -10,7 +10,7 @@ from decnet.catalog import Distro
 from decnet.draw import Draw
 from decnet.errors import Span
 from decnet.ini import did_you_mean
-from decnet.spec.addresses import Pool, draw_mac, is_multicast, parse_mac
+from decnet.spec.addresses import Pool, Range, draw_mac, is_multicast, parse_mac
 from decnet.spec.identity import Identity
 from decnet.spec.keys import General
 from decnet.spec.lans import DEFAULT_LAN
@@ -33,6 +33,8 @@ class Setting:
 
     general: Read[General]
     lans: Mapping[str, Lan]
+    ranges: Mapping[str, Sequence[Range]]
+    """LAN → the addresses that decoys without one are given; the whole subnet where there are none."""
     machine: Machine
     held: Held
     identity: Identity
@@ -75,29 +77,31 @@ class Fleet:
         pools = {name: self._pool(lan) for name, lan in self._setting.lans.items()}
         held = self._setting.held.addresses
         kept = {
-            s.member.name: pools[s.lan.name].take(h)
+            s.member.name: pools[s.lan.name].keep(h)
             for s in seats
             if not s.ip and (h := held.get(s.member.name))
         }
         found: list[Decoy] = []
+        without: set[str] = set()
         for seat in seats:
-            ip = seat.ip or kept.get(seat.member.name) or pools[seat.lan.name].take(None)
+            ip = seat.ip or kept.get(seat.member.name) or pools[seat.lan.name].take()
             if ip is None:
-                self._findings.error(
-                    "pool-exhausted",
-                    f"no address is left for {seat.member.name} on {seat.lan.subnet}",
-                    seat.preset.section.span,
-                    "widen the pool or the subnet, or lower the amount",
-                )
-                break
+                if seat.preset.section.key not in without:
+                    without.add(seat.preset.section.key)
+                    self._findings.error(
+                        "pool-exhausted",
+                        f"no address is left for {seat.member.name} on {seat.lan.subnet}",
+                        seat.preset.section.span,
+                        "widen the pool or the subnet, or lower the amount",
+                    )
+                continue
             found.append(self._decoy(seat, ip))
         return tuple(found)
 
     def _pool(self, lan: Lan) -> Pool:
         reserved = {*self._taken.addresses, *(own.ip for own in self._setting.machine.interfaces.values())}
         reserved |= {address for address in (lan.gateway, lan.host) if address}
-        keys = self._setting.general.keys
-        return Pool(lan.subnet, keys.pool if lan.name == DEFAULT_LAN else (), reserved)
+        return Pool(lan.subnet, self._setting.ranges.get(lan.name, ()), reserved)
 
     def _seats(self, preset: Preset) -> list[_Seat]:
         keys, findings = preset.read, self._findings
@@ -183,7 +187,11 @@ class Fleet:
         names = service_names(preset, self._sources, choices.child("services"), self._findings)
         services = tuple(self._service(one, preset, name) for one in names)
         self._check_ports(services)
-        uptime = int(keys.uptime) if keys.uptime else setting.identity.of(name, "uptime").integer(*_UPTIME)
+        uptime = (
+            int(keys.uptime)
+            if keys.uptime is not None
+            else setting.identity.of(name, "uptime").integer(*_UPTIME)
+        )
         return Decoy(
             name=name,
             group=seat.member.group,
@@ -249,7 +257,7 @@ class Fleet:
             name = self._vendor(
                 archetype.vendors if archetype and archetype.vendors else seat.preset.os.vendors, seat
             )
-        mac = draw_mac(vendors[name].prefixes, draw, set(self._taken.macs))
+        mac = draw_mac(vendors[name].prefixes, draw, self._taken.macs)
         self._taken.macs[mac] = seat.preset.section.span
         return mac
 
@@ -274,7 +282,7 @@ class Fleet:
 
     def _hostname(self, seat: _Seat, distro: Distro | None, draw: Draw) -> str:
         preset = seat.preset
-        declared = preset.read.keys.hostname
+        declared = "" if "hostname" in preset.read.keys.randomize else preset.read.keys.hostname
         patterns = (declared,) if declared else self._patterns(preset, distro)
         span, taken = preset.read.at("hostname"), self._taken.hostnames
         hostname = ""
@@ -286,17 +294,16 @@ class Fleet:
             self._findings.error("bad-pattern", f"hostname: {error}", span, "known: n, n2, n3, name, group")
             return seat.member.name
         if check_hostname(hostname, span, self._findings):
-            other = taken.setdefault(hostname.lower(), span)
-            if other is not span or (
-                declared and not seat.member.solo and "{" not in declared and seat.member.number > 1
-            ):
+            other = taken.get(hostname.lower())
+            if other is not None:
                 self._findings.error(
                     "hostname-used-twice",
                     f'two decoys are called "{hostname}"',
                     span,
-                    "use {{ n }} in a group",
-                    (other,),
+                    "use {{ n }} in a group" if other is span else "rename one",
+                    () if other is span else (other,),
                 )
+            taken.setdefault(hostname.lower(), span)
         return hostname
 
     def _patterns(self, preset: Preset, distro: Distro | None) -> tuple[str, ...]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network
 
-from decnet.spec.addresses import free_subnet
+from decnet.ini import items
+from decnet.spec.addresses import BENCHMARK, free_subnet
 from decnet.spec.keys import General, LanKeys
 from decnet.spec.machine import Held, Machine
 from decnet.spec.model import Lan, LanDriver
@@ -16,9 +18,17 @@ _SMALLEST = 30
 
 
 def lan(
-    name: str, read: Read[General] | Read[LanKeys], machine: Machine, held: Held, findings: Findings
+    name: str,
+    read: Read[General] | Read[LanKeys],
+    machine: Machine,
+    held: Held,
+    findings: Findings,
+    declared: Sequence[IPv4Network] = (),
 ) -> Lan | None:
-    """The LAN that a section declares, or None when a problem stands in the way."""
+    """The LAN that a section declares, or None when a problem stands in the way.
+
+    ``declared`` are the subnets of the network's other LANs, which a drawn one keeps clear of.
+    """
     keys = read.keys
     driver = keys.driver or (LanDriver.MACVLAN if keys.interface else LanDriver.BRIDGE)
     if driver is LanDriver.IPVLAN:
@@ -46,9 +56,10 @@ def lan(
             "write interface = eth0",
         )
         return None
-    subnet = _subnet(name, read, interface, machine, held, findings)
+    subnet = _subnet(name, read, interface, machine, held, findings, declared)
     if subnet is None:
         return None
+    _check_pool(read, subnet, findings)
     gateway = _gateway(read, subnet, driver, interface, machine, findings)
     own = machine.interfaces.get(interface)
     host = own.ip if own and own.ip in subnet else (gateway if driver is LanDriver.BRIDGE else None)
@@ -62,6 +73,7 @@ def _subnet(
     machine: Machine,
     held: Held,
     findings: Findings,
+    declared: Sequence[IPv4Network],
 ) -> IPv4Network | None:
     given = read.keys.net
     if given is not None:
@@ -75,7 +87,15 @@ def _subnet(
             return None
         return given
     if not interface:
-        return held.subnets.get(name) or free_subnet(machine.subnets)
+        found = held.subnets.get(name) or free_subnet((*machine.subnets, *declared))
+        if found is None:
+            findings.error(
+                "no-subnet",
+                f"every /24 of {BENCHMARK} is in use on this host",
+                read.span,
+                "write net = 192.168.1.0/24",
+            )
+        return found
     own = machine.interfaces.get(interface)
     if own is None:
         findings.error(
@@ -86,6 +106,14 @@ def _subnet(
         )
         return None
     return own.network
+
+
+def _check_pool(read: Read[General] | Read[LanKeys], subnet: IPv4Network, findings: Findings) -> None:
+    found = read.given.get("pool")
+    words = items(found.text) if found else ()
+    for one, word in zip(read.keys.pool, words, strict=False):
+        if one.first not in subnet or one.last not in subnet:
+            findings.error("address-outside-lan", f"the pool {one} is outside {subnet}", word.span)
 
 
 def _gateway(

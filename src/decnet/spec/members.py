@@ -10,6 +10,8 @@ from typing import Any
 from decnet.draw import Draw
 from decnet.errors import Span
 from decnet.ini import Section, expand
+from decnet.ini.names import quote
+from decnet.ini.ranges import check
 from decnet.spec.keys import DecoyKeys
 from decnet.spec.reading import Findings, Read
 
@@ -17,9 +19,12 @@ Pattern = Callable[[str, Mapping[str, Any]], str]
 """Expands a one-line Jinja pattern; raises `ValueError`. Handed in, since templates are another room's."""
 
 _LABEL = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)")
+_HOSTNAME_LIMIT = 253
 _SOLO = 40
 """A decoy that is no group's member has a number up to this in its host name."""
 _TRIES = 200
+_PATIENCE = 8
+"""Tries after which numbers twice as large are drawn: a pattern must do for thousands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +35,11 @@ class Member:
     group: str
     number: int
     solo: bool
+
+
+def count(section: Section, read: Read[DecoyKeys]) -> int:
+    """How many decoys a section stands for, without making them."""
+    return read.keys.amount or check(section.name)[1]
 
 
 def members(section: Section, read: Read[DecoyKeys], findings: Findings) -> list[Member]:
@@ -67,12 +77,11 @@ def hostnames(
     Raises:
         ValueError: a pattern cannot be expanded.
     """
-    chosen = draw.pick(patterns)
+    chosen, first = draw.pick(patterns), ""
     for attempt in range(1 if declared else _TRIES):
-        number = member.number if attempt == 0 and not member.solo else draw.integer(1, _SOLO + attempt)
-        if declared:
-            number = member.number
-        yield expand_pattern(
+        own = declared or (attempt == 0 and not member.solo)
+        number = member.number if own else draw.integer(1, _SOLO << attempt // _PATIENCE)
+        hostname = expand_pattern(
             chosen,
             {
                 "n": number,
@@ -82,16 +91,22 @@ def hostnames(
                 "group": member.group,
             },
         ).strip()
+        yield hostname if hostname != first else f"{hostname}-{number}"
+        first = first or hostname
+
+
+def is_hostname(text: str) -> bool:
+    """Whether a text is a host name, with or without dots (RFC 1123 section 2.1)."""
+    return len(text) <= _HOSTNAME_LIMIT and all(_LABEL.fullmatch(label) for label in text.split("."))
 
 
 def check_hostname(hostname: str, span: Span, findings: Findings) -> bool:
     """Whether a host name is one (RFC 1123 section 2.1); a full name with dots is allowed."""
-    if len(hostname) <= 253 and all(_LABEL.fullmatch(label) for label in hostname.split(".")):
+    if is_hostname(hostname):
         return True
-    shown = hostname if hostname.isprintable() else ascii(hostname)
     findings.error(
         "bad-hostname",
-        f'"{shown}" is no host name',
+        f"{quote(hostname)} is no host name",
         span,
         "letters, digits and inner hyphens, at most 63 in a label",
     )

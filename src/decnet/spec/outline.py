@@ -48,12 +48,9 @@ def outline(document: Document, services: Collection[str]) -> Outline:
     known = {*services, *sorting.kinds["custom"]}
     bases = {section.key for section in sorting.decoys} | sorting.abstract | {DEFAULT}
     personas, problems = _dotted(sorting, bases, known)
-    decoys = (
-        [section for section in document.sections.values() if section in sorting.decoys]
-        if problems
-        else sorting.decoys
-    )
-    return Outline(document.get(GENERAL), tuple(decoys), personas, sorting.kinds, tuple(problems))
+    found = {section.key for section in sorting.decoys}
+    decoys = tuple(section for key, section in document.sections.items() if key in found)
+    return Outline(document.get(GENERAL), decoys, personas, sorting.kinds, tuple(problems))
 
 
 def _dotted(sorting: _Sorting, bases: set[str], known: set[str]) -> tuple[dict[str, Section], list[Problem]]:

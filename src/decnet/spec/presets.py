@@ -27,10 +27,15 @@ from decnet.services import Service as ServiceType
 from decnet.spec.keys import DecoyKeys, ServiceKeys
 from decnet.spec.model import Service
 from decnet.spec.outline import Outline
-from decnet.spec.reading import Findings, Read, read, typed
+from decnet.spec.reading import Findings, Read, check_chain, read, typed
 
-_GENERIC = {"port", "ports"}
+GENERIC = {"port", "ports"}
 _FALLBACK_OS = "linux"
+_ANYWHERE = ("http", "https")
+"""Services that a machine of any kind may run."""
+_DRAWN = 3
+"""At most so many services are drawn."""
+PERSONA_CODES = {"unknown-key": "unknown-persona-key"}
 P = TypeVar("P", Archetype, Distro)
 
 
@@ -71,7 +76,8 @@ def preset(section: Section, sources: Sources, findings: Findings) -> Preset:
             "remove one of the two",
             (keys.at("os"),) if "os" in keys.given else (),
         )
-    return Preset(section, sections, keys, archetype, os, _distros(os, distro, archetype, sources.catalog))
+    fixed = None if "distro" in keys.keys.randomize else distro
+    return Preset(section, sections, keys, archetype, os, _distros(os, fixed, archetype, sources.catalog))
 
 
 def _archetype(
@@ -129,14 +135,22 @@ def _distros(
 
 
 def service_names(this: Preset, sources: Sources, draw: Draw, findings: Findings) -> tuple[str, ...]:
-    """The services of a member: as declared, as the archetype has them, or drawn."""
+    """The services of a member: as declared, as the archetype has them, or drawn.
+
+    With ``randomize = services`` a part of those is drawn.
+    """
     declared = tuple(dict.fromkeys(name.lower() for name in this.read.keys.services))
+    drawn = "services" in this.read.keys.randomize
     if declared:
-        return tuple(name for name in declared if _is_service(name, this, sources, findings))
-    if this.archetype is not None:
-        return tuple(name for name in this.archetype.services if name in sources.services)
-    fitting = [name for name in sources.services if this.os.family == "linux" or name in ("http", "https")]
-    return tuple(sorted(draw.sample(fitting, draw.integer(1, min(3, len(fitting))))))
+        known = tuple(name for name in declared if _is_service(name, this, sources, findings))
+    elif this.archetype is not None:
+        known = tuple(name for name in this.archetype.services if name in sources.services)
+    else:
+        linux, drawn = this.os.family == "linux", True
+        known = tuple(name for name in sources.services if linux or name in _ANYWHERE)
+    if not drawn or not known:
+        return known
+    return tuple(sorted(draw.sample(known, draw.integer(1, min(_DRAWN, len(known))))))
 
 
 def _is_service(name: str, this: Preset, sources: Sources, findings: Findings) -> bool:
@@ -162,11 +176,12 @@ def service(name: str, this: Preset, member: str, sources: Sources, findings: Fi
     if own is not None and own not in sections:
         sections = (own, *sections)
     span = sections[0].span if sections else this.read.at("services")
+    check_chain(sections, findings)
     given, problems = gather(sources.document, sections, (*sections, *this.chain))
     findings.add(*problems)
-    generic = typed(ServiceKeys, {k: v for k, v in given.items() if k in _GENERIC}, span, findings)
-    texts = _preset_texts(this, name) | {k: v for k, v in given.items() if k not in _GENERIC}
-    persona = typed(kind.persona, texts, span, findings)
+    generic = typed(ServiceKeys, {k: v for k, v in given.items() if k in GENERIC}, span, findings)
+    texts = _preset_texts(this, name) | {k: v for k, v in given.items() if k not in GENERIC}
+    persona = typed(kind.persona, texts, span, findings, PERSONA_CODES)
     return Service(
         name, kind, _ports(kind, generic, findings), persona.keys, span, {**persona.spans, **generic.spans}
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Generic, TypeVar
 
 from decnet.errors import InvalidInput, Problem, Severity, Span
@@ -11,6 +12,12 @@ from decnet.ini import Document, Found, Section, gather, items
 from decnet.ini.schema import fill
 
 K = TypeVar("K")
+MAX_ERRORS = 500
+"""Checking stops here: nobody reads more, and each hint compares names."""
+MAX_CHAIN = 64
+"""Sections that one may inherit from: the cost of a file is its sections times this."""
+_OWN_CODES = ("driver", "runtime")
+"""Keys whose wrong choice has a code of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +50,22 @@ class Findings:
 
     def __init__(self) -> None:
         self._found: dict[tuple[str, Span, str], Problem] = {}
+        self._errors = 0
 
     def add(self, *problems: Problem) -> None:
-        """Take note; the same problem at the same place counts once."""
+        """Take note; the same problem at the same place counts once.
+
+        Raises:
+            InvalidInput: these are as many as anybody reads.
+        """
         for problem in problems:
-            self._found.setdefault((problem.code, problem.span, problem.message), problem)
+            identity = (problem.code, problem.span, problem.message)
+            if identity in self._found:
+                continue
+            self._found[identity] = problem
+            self._errors += problem.severity is Severity.ERROR
+        if self._errors >= MAX_ERRORS:
+            self.stop()
 
     def error(
         self, code: str, message: str, span: Span, hint: str = "", related: tuple[Span, ...] = ()
@@ -84,15 +102,35 @@ def read(
     scope: Sequence[Section] | None = None,
 ) -> Read[K]:
     """The typed keys of a chain. What is wrong goes to ``findings``; wrong keys have their defaults then."""
+    check_chain(sections, findings)
     given, problems = gather(document, sections, scope)
     findings.add(*problems)
     return typed(kind, given, span, findings)
 
 
-def typed(kind: type[K], given: Mapping[str, Found], span: Span, findings: Findings) -> Read[K]:
-    """Typed keys of values already looked up."""
+def check_chain(sections: Sequence[Section], findings: Findings) -> None:
+    """Raises `InvalidInput` when more sections are inherited from than any file needs."""
+    if len(sections) > MAX_CHAIN:
+        message = (
+            f"[{sections[0].name}] inherits from {len(sections) - 1} sections; {MAX_CHAIN - 1} are possible"
+        )
+        findings.error("inheritance-too-deep", message, sections[0].span, "join some of them")
+        findings.stop()
+
+
+def typed(
+    kind: type[K],
+    given: Mapping[str, Found],
+    span: Span,
+    findings: Findings,
+    codes: Mapping[str, str] = MappingProxyType({}),
+) -> Read[K]:
+    """Typed keys of values already looked up. ``codes`` renames problems that have a code of their own here."""
     keys, problems = fill(kind, given, span)
-    findings.add(*problems)
+    own = {given[key].text.span: f"unknown-{key}" for key in _OWN_CODES if key in given}
+    for problem in problems:
+        code = own.get(problem.span, "") if problem.code == "unknown-choice" else codes.get(problem.code, "")
+        findings.add(replace(problem, code=code or problem.code))
     if keys is None:
         keys = kind()
     return Read(keys, given, span)

@@ -44,8 +44,10 @@ class World(Protocol):
         ...
 
     def create(self, resource: Resource, content: bytes | None = None) -> None:
-        """Make it so, whatever is there of it already. ``content`` is a service's bundle: the
-        `decnet.decoy.protocol.ServiceBundle` of it as JSON, whose hash is ``resource.bundle``.
+        """Make it so, whatever is there of it already.
+
+        ``content`` is a service's bundle: the `decnet.decoy.protocol.ServiceBundle` of it as JSON, whose hash is
+        ``resource.bundle``.
         """
         ...
 

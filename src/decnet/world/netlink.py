@@ -219,6 +219,8 @@ def _split(packet: bytes) -> Iterator[tuple[int, int, int, bytes]]:
     at = 0
     while at + _HEADER.size <= len(packet):
         size, kind, flags, sequence, _ = _HEADER.unpack_from(packet, at)
+        if size < _HEADER.size:
+            return
         yield kind, flags, sequence, packet[at + _HEADER.size : at + size]
         at += (size + 3) & ~3
 

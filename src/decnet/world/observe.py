@@ -164,7 +164,9 @@ def _link(
         parent=parent_name,
         mac=seen.mac,
         address=_prefer(present, wanted.address if wanted else ""),
-        gateway=_prefer(gateways, wanted.gateway if wanted else "") if seen.flags & IFF_UP else _unknown(wanted),
+        gateway=_prefer(gateways, wanted.gateway if wanted else "")
+        if seen.flags & IFF_UP
+        else _unknown(wanted),
         mtu=seen.mtu,
         up=seen.flags & (IFF_UP | IFF_LOWER_UP) == IFF_UP | IFF_LOWER_UP,
     )

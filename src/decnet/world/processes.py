@@ -18,8 +18,9 @@ from decnet.decoy.protocol import PACKET_LIMIT, Reply, Request, Running
 from decnet.errors import WorldError
 from decnet.world import names, spawn
 
-_ANSWER_SECONDS = 60.0
-"""A process that stops a service waits up to 5 s for its sessions."""
+_ANSWER_SECONDS = {"list": 5.0, "serve": 30.0}
+_STOP_SECONDS = 60.0
+"""A process that stops services waits up to 5 s for the sessions of each."""
 _QUIT_SECONDS, _TERM_SECONDS, _KILL_SECONDS = 8.0, 2.0, 5.0
 _SOCKET_NAME = re.compile(r"process-(\d{1,6})\.sock")
 
@@ -88,17 +89,21 @@ class Processes:
             channel = self._channels.setdefault(number, _Channel())
         with channel.lock:
             for _ in range(2):
-                if channel.connection is None and not self._connected(channel, number, start=start):
+                if channel.connection is None:
+                    channel.connection = self._connected(number, start=start)
+                if channel.connection is None:
                     return None
                 try:
+                    channel.connection.settimeout(_ANSWER_SECONDS.get(request.op, _STOP_SECONDS))
                     return _exchange(channel.connection, message, fds)
                 except (ConnectionError, EOFError):
                     channel.close()
                 except TimeoutError:
+                    pid = spawn.peer(channel.connection)
                     channel.close()
                     raise WorldError(
-                        f"decoy process {number} of {self._network} does not answer",
-                        hint="it is stopped or stuck: end it, and apply again",
+                        f"decoy process {number} of {self._network} (pid {pid}) does not answer",
+                        hint=f"it is stopped or stuck: kill -KILL {pid}, and apply again",
                     ) from None
         if not start:
             return None
@@ -140,18 +145,18 @@ class Processes:
                 channel.close()
         return handle
 
-    def _connected(self, channel: _Channel, number: int, *, start: bool) -> bool:
-        channel.connection = self._connect(number)
-        if channel.connection is None and start:
+    def _connected(self, number: int, *, start: bool) -> socket.socket | None:
+        connection = self._connect(number)
+        if connection is None and start:
             self._spawner.spawn(number)
-            channel.connection = self._connect(number)
-            if channel.connection is None:
+            connection = self._connect(number)
+            if connection is None:
                 raise WorldError(f"decoy process {number} of {self._network} ended at once")
-        return channel.connection is not None
+        return connection
 
     def _connect(self, number: int) -> socket.socket | None:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        connection.settimeout(_ANSWER_SECONDS)
+        connection.settimeout(_STOP_SECONDS)
         try:
             with spawn.address(self._run_dir, number) as name:
                 connection.connect(name)
@@ -172,9 +177,7 @@ class Processes:
             self._run_dir.rmdir()
 
 
-def _exchange(connection: socket.socket | None, message: bytes, fds: Sequence[int]) -> Reply:
-    if connection is None:
-        raise EOFError
+def _exchange(connection: socket.socket, message: bytes, fds: Sequence[int]) -> Reply:
     if fds:
         socket.send_fds(connection, [message], list(fds))
     else:

@@ -12,6 +12,7 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -45,6 +46,7 @@ class Spawner:
         self._run_dir = run_dir
         self._events_dir = events_dir
         self._children: list[_Detached] = []
+        self._lock = threading.Lock()
 
     def spawn(self, number: int) -> None:
         """Start process ``number`` and wait until it listens. Raises `WorldError` with its last words when it dies."""
@@ -58,13 +60,15 @@ class Spawner:
             stack.callback(os.close, ready)
             with _closing(told):
                 child = self._start(number, control, events, told, log)
-            self._children.append(child)
+            with self._lock:
+                self._children.append(child)
             if not _is_ready(ready):
                 self._give_up(child, number, log)
 
     def reap(self) -> None:
         """Collect children that ended."""
-        self._children = [child for child in self._children if child.poll() is None]
+        with self._lock:
+            self._children = [child for child in self._children if child.poll() is None]
 
     def _start(self, number: int, control: int, events: int, told: int, log: int) -> _Detached:
         uid = names.uid(self._network)
@@ -172,12 +176,17 @@ def address(run_dir: Path, number: int) -> Iterator[str]:
         os.close(fd)
 
 
+def peer(connection: socket.socket) -> int:
+    """The process that called listen() at the other end of a connected control socket."""
+    pid, _, _ = _UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
+    return int(pid)
+
+
 class Handle:
     """A process at the other end of a connected control socket: the one that called listen(), whatever it says."""
 
     def __init__(self, connection: socket.socket, uid: int) -> None:
-        pid, _, _ = _UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
-        self.pid = pid
+        pid = peer(connection)
         self._fd = -1
         with contextlib.suppress(ProcessLookupError, ValueError):
             self._fd = os.pidfd_open(pid)

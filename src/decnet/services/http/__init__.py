@@ -102,7 +102,7 @@ def _packaged(release: apps.Release, host: Host) -> str:
 
 def _users(app: str, host: Host) -> tuple[Credential, ...]:
     """The host's weak set under names that the app knows: its administrator first."""
-    known = weak_accounts(host)
+    known = weak_accounts(host)[: 1 if apps.alone(app) else None]
     leader = apps.leader(app)
     names = [leader, *(account.name for account in known[1:])] if leader else [one.name for one in known]
     users = tuple(Credential(name, one.password) for name, one in zip(names, known, strict=True))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
+import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import mktime_tz, parsedate_tz
 from html import escape
 from string import Template
@@ -96,6 +97,8 @@ class _Visit:
         if route.leave:
             self.app.sessions.end(self.session)
             self.session = ""
+        if route.member and self.app.sessions.user(self.session):
+            return self.send(replace(route, file=route.member))
         return self.send(route)
 
     async def basic(self) -> bool:
@@ -130,7 +133,7 @@ class _Visit:
         if answer.static and not status:
             return self.file(answer)
         cookie = sessions.cookie
-        if cookie is not None and not self.session and (cookie.always or answer.dynamic):
+        if cookie is not None and cookie.always and not self.session:
             self.session = sessions.start()
             self.started = True
         words = self.words(name)
@@ -148,7 +151,7 @@ class _Visit:
         if answer.dynamic or answer.text:
             marked = {key: escape(text) for key, text in words.items()}
             body = Template(body.decode()).safe_substitute(marked).encode()
-        return Reply(status or answer.status, body, site.type(answer), fields)
+        return Reply(status or answer.status, body, site.type(answer), fields, length=not answer.chunked)
 
     def _headers(self, answer: Answer) -> tuple[tuple[str, str], ...]:
         return (*self.app.site.index.headers, *answer.headers)
@@ -166,7 +169,8 @@ class _Visit:
             "path": quote(request.path),
             "from": quote(request.head.target, safe=""),
             "server": self.dialect.server,
-            "client": "",
+            "trace": secrets.token_hex(12).upper(),
+            "uuid": str(uuid.uuid4()),
         }
 
     def file(self, answer: Answer) -> Reply:

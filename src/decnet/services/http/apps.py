@@ -76,6 +76,11 @@ def leader(app: str) -> str:
     return str(_known()[app].get("leader", ""))
 
 
+def alone(app: str) -> bool:
+    """Whether the administrator is the app's only user."""
+    return bool(_known()[app].get("alone", False))
+
+
 def company(host: Host) -> str:
     """The company's name: the domain's own word, or a drawn one without a domain."""
     words = [word for word in host.domain.lower().split(".")[:-1] if word not in _GENERIC]

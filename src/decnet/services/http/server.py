@@ -150,7 +150,7 @@ class _Connection:
 
     async def _send(self, head: Head | None, request: Request | None, reply: Reply) -> bool:
         rules = self._dialect.rules
-        left = rules.requests - self._served if rules.requests else 100
+        left = rules.requests - self._served + 1 if rules.requests else 100
         keep = head is not None and head.keeps and left > 0 and self._dialect.keeps(head, reply)
         data = self._dialect.encode(reply, head, keep=keep, now=time.time(), left=left)
         self._report(head, request, reply, len(data))

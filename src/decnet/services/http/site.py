@@ -23,7 +23,7 @@ class Answer:
     """What a path answers with: a file of the bundle, a text, a redirect or the server's own error page.
 
     ``dynamic`` fills ``$user``, ``$token`` and the like into the body and is always so for a text; a file that is not
-    dynamic has an ETag and can be asked for in ranges. ``sign_in`` starts a session where the client has none.
+    dynamic has an ETag and can be asked for in ranges. ``chunked``: sent without a length.
     """
 
     status: int = 200
@@ -33,6 +33,7 @@ class Answer:
     location: str = ""
     headers: tuple[tuple[str, str], ...] = ()
     dynamic: bool = False
+    chunked: bool = False
 
     @property
     def static(self) -> bool:
@@ -68,14 +69,20 @@ class Route(Answer):
     login: Login | None = None
     leave: bool = False
     """Ends the session."""
+    member: str = ""
+    """The page in its place for somebody who is signed in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cookie:
-    """The app's session cookie. ``shape`` is ``alphabet:length``, several joined by ``-``; ``always``: set on any page."""
+    """The app's session cookie. ``shape`` is ``alphabet:length`` or a text, several joined by ``-``.
+
+    ``glue`` stands between the parts in the cookie; ``always``: set on any page that is not a static file.
+    """
 
     name: str
     shape: str = "hex:32"
+    glue: str = "-"
     attributes: str = "; path=/"
     always: bool = False
 

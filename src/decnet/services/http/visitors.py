@@ -52,7 +52,8 @@ class Sessions:
     def start(self, user: str = "") -> str:
         """A new session."""
         shape = self.cookie.shape if self.cookie else "hex:32"
-        session = "-".join(_random(part) for part in shape.split("-"))
+        glue = self.cookie.glue if self.cookie else ""
+        session = glue.join(_random(part) for part in shape.split("-"))
         self._users[session] = user
         while len(self._users) > SESSIONS:
             self._users.popitem(last=False)

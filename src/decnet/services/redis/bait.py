@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -42,7 +43,7 @@ def _bytes(value: Any) -> bytes:
     return str(value).encode()
 
 
-_MAKE = {
+_MAKE: dict[str, Callable[[Any], Any]] = {
     "string": _bytes,
     "list": lambda value: [_bytes(item) for item in value],
     "hash": lambda value: {_bytes(name): _bytes(item) for name, item in value.items()},

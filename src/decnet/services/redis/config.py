@@ -15,18 +15,58 @@ VALUE_LIMIT = 64 * 1024
 
 _YES_NO = ("yes", "no")
 _IMMUTABLE = frozenset(
-    "aclfile always-show-logo aof_rewrite_cpulist appenddirname appendfilename bgsave_cpulist bio_cpulist "
-    "cluster-config-file cluster-enabled cluster-port crash-log-enabled daemonize databases disable-thp "
-    "enable-debug-command enable-module-command enable-protected-configs ignore-warnings io-threads "
-    "io-threads-do-reads logfile pidfile rdb-del-sync-files replicaof server_cpulist set-proc-title slaveof "
-    "socket-mark-id supervised syslog-enabled syslog-facility syslog-ident tcp-backlog tls-prefer-server unixsocket "
-    "unixsocketperm".split()
+    [
+        "aclfile",
+        "always-show-logo",
+        "aof_rewrite_cpulist",
+        "appenddirname",
+        "appendfilename",
+        "bgsave_cpulist",
+        "bio_cpulist",
+        "cluster-config-file",
+        "cluster-enabled",
+        "cluster-port",
+        "crash-log-enabled",
+        "daemonize",
+        "databases",
+        "disable-thp",
+        "enable-debug-command",
+        "enable-module-command",
+        "enable-protected-configs",
+        "ignore-warnings",
+        "io-threads",
+        "io-threads-do-reads",
+        "logfile",
+        "pidfile",
+        "rdb-del-sync-files",
+        "replicaof",
+        "server_cpulist",
+        "set-proc-title",
+        "slaveof",
+        "socket-mark-id",
+        "supervised",
+        "syslog-enabled",
+        "syslog-facility",
+        "syslog-ident",
+        "tcp-backlog",
+        "tls-prefer-server",
+        "unixsocket",
+        "unixsocketperm",
+    ]
 ) - {"rdb-del-sync-files", "crash-log-enabled", "cluster-port"}
 _IMMUTABLE_TOO = frozenset({"cluster-port"})
 _PROTECTED = frozenset({"dir", "dbfilename"})
 _MEMORY = frozenset(
-    "maxmemory repl-backlog-size client-query-buffer-limit proto-max-bulk-len auto-aof-rewrite-min-size "
-    "active-defrag-ignore-bytes stream-node-max-bytes hll-sparse-max-bytes".split()
+    [
+        "maxmemory",
+        "repl-backlog-size",
+        "client-query-buffer-limit",
+        "proto-max-bulk-len",
+        "auto-aof-rewrite-min-size",
+        "active-defrag-ignore-bytes",
+        "stream-node-max-bytes",
+        "hll-sparse-max-bytes",
+    ]
 )
 _ENUMS: Mapping[str, tuple[str, ...]] = {
     "maxmemory-policy": (
@@ -122,7 +162,7 @@ class Config:
             raise _failed(raw, "argument too long")
         return self._typed(raw, name, value)
 
-    def _typed(self, raw: bytes, name: str, value: bytes) -> bytes:
+    def _typed(self, raw: bytes, name: str, value: bytes) -> bytes:  # noqa: C901, PLR0911 (one return a kind of parameter)
         current = self.values[name]
         if name in _ENUMS:
             if value.lower().decode("latin-1") not in _ENUMS[name]:
@@ -163,9 +203,8 @@ def _failed(name: bytes, why: str) -> Refused:
 def _aliases(name: str, known: Mapping[str, bytes]) -> list[str]:
     names = [name]
     for old, new in ALIASES.items():
-        for other in (name.replace(old, new), name.replace(new, old)):
-            if other != name and other in known:
-                names.append(other)
+        others = (name.replace(old, new), name.replace(new, old))
+        names.extend(other for other in others if other != name and other in known)
     return names
 
 

@@ -184,7 +184,7 @@ class Database:
             self.expires[key] = when
         self.changed(key)
 
-    def keys(self) -> Iterator[bytes]:
+    def present(self) -> Iterator[bytes]:
         """The keys that are there now."""
         self.purge()
         return iter(list(self.values))

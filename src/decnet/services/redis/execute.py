@@ -20,9 +20,19 @@ NOT_AUTHENTICATED = "NOAUTH Authentication required."
 READ_ONLY = "READONLY You can't write against a read only replica."
 SUBSCRIBED = "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context"
 _WHILE_SUBSCRIBED = frozenset(
-    "ping subscribe ssubscribe sunsubscribe psubscribe unsubscribe punsubscribe quit reset".split()
+    [
+        "ping",
+        "subscribe",
+        "ssubscribe",
+        "sunsubscribe",
+        "psubscribe",
+        "unsubscribe",
+        "punsubscribe",
+        "quit",
+        "reset",
+    ]
 )
-_NOT_QUEUED = frozenset("exec discard multi watch quit reset".split())
+_NOT_QUEUED = frozenset(["exec", "discard", "multi", "watch", "quit", "reset"])
 
 
 @dataclass(slots=True)
@@ -113,9 +123,9 @@ def verify(state: State, client: Client, request: Request) -> Call:
         if spec is not None and "no_auth" not in spec.flags:
             find(table(state.version), args)
             raise Refused(NOT_AUTHENTICATED)
-    spec = find(table(state.version), args)
     if request.dropped:
         raise Refused(OUT_OF_MEMORY)
+    spec = find(table(state.version), args)
     if state.master is not None and "write" in spec.flags and state.config["replica-read-only"] == b"yes":
         raise Refused(READ_ONLY)
     if client.subscriptions and not client.out.resp3 and spec.name not in _WHILE_SUBSCRIBED:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+ARRAY = ord("*")
 INLINE_LIMIT = 64 * 1024
 """PROTO_INLINE_MAX_SIZE: bytes of a line (a command, a count) without its end."""
 COUNT_LIMIT = 2**31 - 1
@@ -70,22 +71,28 @@ class Parser:
             if self._request is None:
                 if self._position >= len(self._buffer):
                     return None
-                array = self._buffer[self._position] == 0x2A
-                if not array:
+                if self._buffer[self._position] != ARRAY:
                     found = self._inline()
                     if found is None or found.args:
                         return found
                     continue
                 if not self._count():
                     return None
-                if self._left <= 0:
-                    self._request = None
-                    continue
-            while self._left:
-                if not self._argument():
-                    return None
-            request, self._request, self._kept = self._request, None, 0
-            return request
+            done, request = self._arguments()
+            if done:
+                return request
+
+    def _arguments(self) -> tuple[bool, Request | None]:
+        """Read on in an array; whether to stop here, and the request if it is complete."""
+        while self._left > 0:
+            if not self._argument():
+                return True, None
+        request, self._request, self._kept = self._request, None, 0
+        if self._left < 0 or request is None or not (request.args or request.dropped):
+            return False, None
+        if not request.args:
+            request.args.append(b"")  # even the name was too long to be kept
+        return True, request
 
     def _inline(self) -> Request | None:
         buffer, start = self._buffer, self._position

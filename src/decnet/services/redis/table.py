@@ -60,8 +60,8 @@ def command(*names: str) -> Callable[[Run], Run]:
     """Register a function as what carries out these commands."""
 
     def register(run: Run) -> Run:
-        for name in names:
-            _RUN[name] = run
+        _RUN.update(dict.fromkeys(names, run))
+        table.cache_clear()
         return run
 
     return register

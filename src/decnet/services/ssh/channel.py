@@ -200,12 +200,13 @@ class Task(SSHServerSession[bytes]):
 
     def _chosen(self) -> bool:
         self._program = self._choose(self)
+        if self._program is not None and self._channel is not None:
+            self._channel.open_window()
         return self._program is not None
 
     def session_started(self) -> None:
         """The client knows: run it."""
-        if self._program is not None and self._channel is not None:
-            self._channel.open_window()
+        if self._program is not None:
             self._running = asyncio.get_running_loop().create_task(self._run(self._program))
 
     def data_received(self, data: bytes, datatype: int | None) -> None:

@@ -22,9 +22,11 @@ from typing import Any
 from asyncssh.compression import Decompressor
 from asyncssh.connection import SSHServerConnection, SSHServerConnectionOptions
 from asyncssh.constants import (
+    MSG_DEBUG,
     MSG_DISCONNECT,
     MSG_IGNORE,
     MSG_KEXINIT,
+    MSG_UNIMPLEMENTED,
     MSG_USERAUTH_FAILURE,
     MSG_USERAUTH_REQUEST,
 )
@@ -40,6 +42,8 @@ IDENT_LINE_LIMIT = 8192
 """SSH_MAX_BANNER_LEN of kex.c."""
 SCANNERS = re.compile(rb"SSH-[0-9.]+-(Probe-.*|.*(?:SSH_Version_Mapper|SSHVersionMapper).*)")
 """Clients that sshd hangs up on without a word (compat.c, SSH_BUG_PROBE and SSH_BUG_SCANNER)."""
+IDENT = re.compile(rb"SSH-\s*\+?(\d{1,9})\.\s*\+?(\d{1,9})-(.+)", re.DOTALL)
+"""What sscanf(3) takes for ``SSH-%d.%d-%[^\\n]``."""
 UNPACKED_LIMIT = 256 * 1024
 """Bytes of one packet after decompression: PACKET_MAX_SIZE of packet.c."""
 INPUT_LIMIT = 256 * 1024
@@ -113,10 +117,10 @@ class Connection(SSHServerConnection):
         return False
 
     def _identified(self, line: bytes, rest: bytes) -> bool:
-        parsed = re.fullmatch(rb"SSH-(\d+)\.(\d+)-(.+)", line, re.DOTALL)
+        parsed = IDENT.fullmatch(line)
         if not parsed:
             return self._refuse_ident(line, unread=bool(rest))
-        if not (parsed[1] == b"2" or (parsed[1] == b"1" and parsed[2] == b"99")):
+        if int(parsed[1]) != 2 and (int(parsed[1]), int(parsed[2])) != (1, 99):
             return self._refuse_ident(line, b"Protocol major versions differ.", unread=bool(rest))
         if SCANNERS.fullmatch(line):
             return self._refuse_ident(line, b"", unread=bool(rest))
@@ -144,6 +148,9 @@ class Connection(SSHServerConnection):
         return False
 
     # Key exchange
+
+    def _drop(self, _pkttype: int, _pktid: int, packet: SSHPacket) -> None:
+        """Messages that sshd reads and forgets, whatever is in them."""
 
     async def _watch_kexinit(self, pkttype: int, pktid: int, packet: SSHPacket) -> None:
         """Note what the client can do (HASSH: md5 of kex, ciphers, MACs and compression, client to server)."""
@@ -241,6 +248,13 @@ class Connection(SSHServerConnection):
         del packet
         self._report_global_response(False)
 
+    def _process_hostkeys_prove_00_at_openssh_dot_com_global_request(self, packet: SSHPacket) -> None:
+        """Prove the other host keys; an RSA key signs with SHA-512 as sshd has it, not with the library's SHA-1."""
+        for pair in self._all_server_host_keys.values():
+            if pair.algorithm == b"ssh-rsa":
+                pair.set_sig_algorithm(b"rsa-sha2-512")
+        super()._process_hostkeys_prove_00_at_openssh_dot_com_global_request(packet)
+
     # Flow: neither input nor output may pile up
 
     def data_received(self, data: bytes, datatype: int | None = None) -> None:
@@ -298,6 +312,9 @@ class Connection(SSHServerConnection):
 
     _packet_handlers: dict[int, Callable[..., Any]] = {  # noqa: RUF012 (the library's own form)
         **SSHServerConnection._packet_handlers,  # noqa: SLF001 (a table of the class itself)
+        MSG_IGNORE: _drop,
+        MSG_DEBUG: _drop,
+        MSG_UNIMPLEMENTED: _drop,
         MSG_KEXINIT: _watch_kexinit,
         MSG_USERAUTH_REQUEST: _take_userauth_request,
     }

@@ -292,10 +292,7 @@ class Editor:
                 self._beep()
             if answer in {"n", "N", "\x7f", "\x03"}:
                 options = []
-        names = [
-            option.rstrip("/").rpartition("/")[2] + ("/" if option.endswith("/") else "")
-            for option in options
-        ]
+        names = [re.sub(r".*/(?=[^/])", "", option.rstrip(" ")) for option in options]
         self._write(
             b"\r\n" + _encoded(_in_columns(names, self._columns())) + _encoded(self._visible_prompt())
         )

@@ -221,6 +221,7 @@ class Sftp:
             b"limits@openssh.com": self._limits,
             b"expand-path@openssh.com": self._expand,
             b"home-directory": self._homedir,
+            b"users-groups-by-id@openssh.com": self._names_by_id,
         }
 
     def answer(self, message: bytes) -> bytes:
@@ -450,6 +451,16 @@ class Sftp:
     def _homedir(self, fields: Fields) -> bytes:
         user = self._machine.users().get(fields.path() or self._who.name)
         return _one_name(user.home) if user else _status(Status.NO_SUCH_FILE)
+
+    def _names_by_id(self, fields: Fields) -> bytes:
+        users = {user.uid: user.name for user in self._machine.users().values()}
+        groups = {group.gid: group.name for group in self._machine.groups().values()}
+        answers = b""
+        for known in (users, groups):
+            asked = fields.string()
+            numbers = (int.from_bytes(asked[at : at + 4], "big") for at in range(0, len(asked), 4))
+            answers += _string(b"".join(_string(known.get(number, "").encode()) for number in numbers))
+        return bytes((EXTENDED_REPLY,)) + answers
 
     def _absolute(self, path: str) -> str:
         return path if path.startswith("/") else f"{self._home}/{path}"

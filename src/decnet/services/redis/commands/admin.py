@@ -15,11 +15,11 @@ from decnet.services.redis.reply import NO_REPLY, OK, Refused, Status, Verbatim
 from decnet.services.redis.request import integer
 from decnet.services.redis.table import command, wrong_arity
 
-NO_PASSWORD = (
+AUTH_UNASKED = (
     "ERR AUTH <password> called without any password configured for the default user. "
     "Are you sure your configuration is correct?"
 )
-WRONG_PASSWORD = "WRONGPASS invalid username-password pair or user is disabled."  # noqa: S105
+AUTH_FAILED = "WRONGPASS invalid username-password pair or user is disabled."
 LOCKED_DOWN = (
     'ERR {} command not allowed. If the {} option is set to "local", you can run it from a local connection, '
     "otherwise you need to set this option in the configuration file, and then restart the server."
@@ -70,7 +70,7 @@ def auth(call: Call) -> Any:
         raise Refused(SYNTAX)
     if len(args) == 2 and not call.state.config["requirepass"]:
         _tell(call, b"default", args[1], accepted=False)
-        raise Refused(NO_PASSWORD)
+        raise Refused(AUTH_UNASKED)
     authenticate(call, b"default" if len(args) == 2 else args[1], args[-1])
     return OK
 
@@ -81,7 +81,7 @@ def authenticate(call: Call, user: bytes, secret: bytes) -> None:
     accepted = user == b"default" and (not wanted or hmac.compare_digest(wanted, secret))
     _tell(call, user, secret, accepted=accepted)
     if not accepted:
-        raise Refused(WRONG_PASSWORD)
+        raise Refused(AUTH_FAILED)
     call.client.trusted = call.client.parser.trusted = True
 
 
@@ -123,8 +123,8 @@ def hello(call: Call) -> Any:
         authenticate(call, *credentials)
     if not client.trusted:
         raise Refused(
-            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> "
-            "<pass> option can be used to authenticate the client and select the RESP protocol version at the same time"
+            "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH <user> <pass> "
+            "option can be used to authenticate the client and select the RESP protocol version at the same time"
         )
     if name is not None:
         client.name = name

@@ -111,7 +111,7 @@ def client_kill(call: Call) -> Any:
         return OK
     if len(args) % 2:
         raise Refused(SYNTAX)
-    tests = [_test(call, option(name), value) for name, value in zip(args[2::2], args[3::2], strict=True)]
+    tests = [_test(option(name), value) for name, value in zip(args[2::2], args[3::2], strict=True)]
     skip = not any(
         option(name) == "SKIPME" and option(value) == "NO"
         for name, value in zip(args[2::2], args[3::2], strict=True)
@@ -125,7 +125,7 @@ def client_kill(call: Call) -> Any:
     return len(found)
 
 
-def _test(call: Call, name: str, value: bytes) -> Any:
+def _test(name: str, value: bytes) -> Any:
     text = value.decode("latin-1")
     if name == "ID":
         wanted = integer(value)

@@ -14,9 +14,45 @@ from decnet.services.redis.state import SCRIPTS_LIMIT
 from decnet.services.redis.table import command
 
 GLOBALS = frozenset(
-    "redis KEYS ARGV server string table math bit cjson cmsgpack struct tonumber tostring type pairs ipairs next select "
-    "unpack pcall xpcall error assert rawget rawset rawequal setmetatable getmetatable loadstring load coroutine "
-    "collectgarbage gcinfo _VERSION _G local return".split()
+    [
+        "redis",
+        "KEYS",
+        "ARGV",
+        "server",
+        "string",
+        "table",
+        "math",
+        "bit",
+        "cjson",
+        "cmsgpack",
+        "struct",
+        "tonumber",
+        "tostring",
+        "type",
+        "pairs",
+        "ipairs",
+        "next",
+        "select",
+        "unpack",
+        "pcall",
+        "xpcall",
+        "error",
+        "assert",
+        "rawget",
+        "rawset",
+        "rawequal",
+        "setmetatable",
+        "getmetatable",
+        "loadstring",
+        "load",
+        "coroutine",
+        "collectgarbage",
+        "gcinfo",
+        "_VERSION",
+        "_G",
+        "local",
+        "return",
+    ]
 )
 _VALUE = r"(?P<{0}int>-?\d{{1,18}})|'(?P<{0}single>[^'\\\n]*)'|\"(?P<{0}double>[^\"\\\n]*)\"|(?P<{0}array>KEYS|ARGV)\[(?P<{0}index>\d+)\]"
 _CONSTANT = re.compile(
@@ -27,7 +63,26 @@ _WORD = re.compile(rf"\s*(?:{_VALUE.format('')})\s*(?:,|$)")
 _GLOBAL = re.compile(r"(?<![\w.:\"'])(?P<name>[A-Za-z_]\w*)\s*(?=[.:\[(])")
 _LOCAL = re.compile(r"\b(?:local|function|for)\s+(?:function\s+)?([\w\s,]+)")
 _KEYWORD = frozenset(
-    "if then else elseif end for while do repeat until function in and or not nil true false".split()
+    [
+        "if",
+        "then",
+        "else",
+        "elseif",
+        "end",
+        "for",
+        "while",
+        "do",
+        "repeat",
+        "until",
+        "function",
+        "in",
+        "and",
+        "or",
+        "not",
+        "nil",
+        "true",
+        "false",
+    ]
 )
 _TEXT = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|\[\[.*?\]\]", re.DOTALL)
 LOOKED_AT = 4096

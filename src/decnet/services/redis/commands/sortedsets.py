@@ -27,7 +27,7 @@ def _value(call: Call) -> SortedSet:
 
 
 @command("zadd")
-def zadd(call: Call) -> Any:
+def zadd(call: Call) -> Any:  # noqa: C901, PLR0912 (the options bear on each other)
     words: set[str] = set()
     at = 2
     while at < len(call.args) and option(call.args[at]) in {"NX", "XX", "GT", "LT", "CH", "INCR"}:
@@ -142,15 +142,15 @@ def _lex_end(text: bytes) -> tuple[bytes, str]:
 def _by_lex(value: SortedSet, low: bytes, high: bytes) -> tuple[int, int]:
     (start, opening), (end, closing) = _lex_end(low), _lex_end(high)
     members = [member for _, member in value.order]
-    places = {
-        "-": lambda _edge: 0,
-        "+": lambda _edge: len(members),
-        "[": lambda edge: bisect_left(members, edge),
-        "(": lambda edge: bisect_right(members, edge),
-    }
-    first = places[opening](start)
-    places |= {"[": places["("], "(": lambda edge: bisect_left(members, edge)}
-    return first, max(first, places[closing](end))
+    first, last = _place(members, start, opening, 0), _place(members, end, closing, 1)
+    return first, max(first, last)
+
+
+def _place(members: list[bytes], edge: bytes, kind: str, side: int) -> int:
+    """Where a lexical range begins (``side`` 0) or ends (1)."""
+    if kind in "-+":
+        return 0 if kind == "-" else len(members)
+    return bisect_left(members, edge) if (kind == "[") != bool(side) else bisect_right(members, edge)
 
 
 @command("zcount")
@@ -183,7 +183,7 @@ def zrangestore(call: Call) -> Any:
     return _store(call, SortedSet((member, score) for score, member in pairs))
 
 
-def _range(call: Call, args: list[bytes], name: str) -> tuple[Pairs, bool]:
+def _range(call: Call, args: list[bytes], name: str) -> tuple[Pairs, bool]:  # noqa: C901 (one branch an option)
     how = "SCORE" if "byscore" in name else "LEX" if "bylex" in name else ""
     backwards, scores, limit = "rev" in name, False, None
     plain, at = name == "zrange", 4
@@ -372,7 +372,7 @@ def _merged(
     if kind == "diff":
         rest = inputs[1:]
         return {m: score for m, score in inputs[0].items() if not any(m in other for other in rest)}
-    join: Callable[[float, float], float] = {"SUM": _sum, "MIN": min, "MAX": max}[merge]
+    join = _JOIN[merge]
     merged: dict[bytes, float] = {}
     for scores, weight in zip(inputs, weights, strict=True):
         for member, score in scores.items():
@@ -385,6 +385,9 @@ def _merged(
 
 def _sum(one: float, other: float) -> float:
     return 0.0 if math.isnan(one + other) else one + other
+
+
+_JOIN: dict[str, Callable[[float, float], float]] = {"SUM": _sum, "MIN": min, "MAX": max}
 
 
 @command("zscan")

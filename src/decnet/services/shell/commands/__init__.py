@@ -11,18 +11,8 @@ TOPICS = (
     "text",
     "sorting",
     "search",
-    "sed",
-    "awk",
     "files",
     "listing",
-    "digests",
-    "archives",
-    "system",
-    "processes",
-    "users",
-    "network",
-    "packages",
-    "programs",
 )
 
 

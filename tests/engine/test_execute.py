@@ -1,0 +1,208 @@
+"""The executor: order, what fails and what is skipped then, the journal, and the first Ctrl-C."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from decnet import engine
+from decnet.engine import Act, Op, Progress
+from decnet.engine.execute import execute
+from decnet.errors import Span, StateError, WorldError
+from decnet.state import About, Snapshot
+from decnet.world import Decoy, Observed
+from decnet.world.fake import FakeWorld, Killed
+from tests.engine.fleets import Site, decoy, network, service
+
+
+class Journal:
+    """What the executor wrote, in order."""
+
+    def __init__(self):
+        self.lines = []
+
+    def intend(self, entries):
+        self.lines.append([f"intent {entry.op}" for entry in entries])
+
+    def finish(self, effects, failures=()):
+        self.lines.append([f"done {one.op}" for one in effects] + [f"failed {one.op}" for one in failures])
+
+
+class World(FakeWorld):
+    """A machine that refuses some names, and tells how many acts went on at a time."""
+
+    def __init__(self, refuse=()):
+        super().__init__()
+        self.refuse = set(refuse)
+        self.most = self.now = 0
+        self.guard = threading.Lock()
+        self.gate = threading.Barrier(4, timeout=10)
+
+    def create(self, resource, content=None):
+        with self.guard:
+            self.now += 1
+            self.most = max(self.most, self.now)
+        if str(resource.id) in self.refuse:
+            raise WorldError("refused", hint="ask again")
+        super().create(resource, content)
+        with self.guard:
+            self.now -= 1
+
+
+def ops_for(what):
+    site = Site(None)
+    saved = Snapshot(About("office"))
+    return engine.plan(site.declare(what, saved), saved, Observed()).ops
+
+
+TWO = network(decoy("web-01", 1, "ssh", "http"), decoy("db-02", 2, "ssh"))
+
+
+def test_each_op_comes_after_what_it_stands_on():
+    done = []
+    execute(
+        ops_for(TWO),
+        World(),
+        Journal(),
+        watch=lambda p, op, _: done.append(str(op.resource.id)) if p is Progress.DONE else None,
+    )
+    for name in ("web-01", "db-02"):
+        chain = ["lan/default", f"link/{name}/eth0", f"stack/{name}", f"service/{name}/ssh"]
+        assert sorted(chain, key=done.index) == chain
+        assert done.index(f"decoy/{name}") < done.index(f"link/{name}/eth0")
+
+
+def test_what_waits_for_a_failed_op_is_skipped_and_the_rest_goes_on():
+    outcome = execute(ops_for(TWO), World(refuse=["link/web-01/eth0"]), Journal())
+    assert [(op.label, why) for op, why in outcome.failed] == [
+        ("create link web-01/eth0", "refused (ask again)")
+    ]
+    assert {(op.label, why) for op, why in outcome.skipped} == {
+        ("create stack web-01", "needs link web-01/eth0"),
+        ("create service web-01/ssh", "needs link web-01/eth0"),
+        ("create service web-01/http", "needs link web-01/eth0"),
+    }
+    assert "create service db-02/ssh" in {op.label for op in outcome.done}
+    assert outcome.exit_code == 3
+
+
+def test_nothing_done_is_exit_code_one():
+    outcome = execute(ops_for(TWO)[:1], World(refuse=["lan/default"]), Journal())
+    assert outcome.exit_code == 1
+
+
+def test_a_fault_of_the_program_fails_that_op_alone():
+    world = World()
+    world._check_link = lambda link: 1 / 0
+    outcome = execute(ops_for(TWO), world, Journal())
+    assert {why for _, why in outcome.failed} == {"ZeroDivisionError: division by zero"}
+    assert len(outcome.done) == 3
+
+
+def test_an_intent_is_written_before_the_act_and_its_end_after():
+    journal = Journal()
+    acts = []
+    world = World()
+    world.create = lambda resource, content=None: acts.append((str(resource.id), list(journal.lines)))
+    ops = ops_for(TWO)
+    execute(ops, world, journal, parallelism=2)
+    numbers = {str(op.resource.id): op.number for op in ops}
+    for name, before in acts:
+        written = [line for lines in before for line in lines]
+        assert f"intent {numbers[name]}" in written
+        assert f"done {numbers[name]}" not in written
+    assert sorted(line for lines in journal.lines for line in lines) == sorted(
+        f"{word} {op.number}" for op in ops for word in ("intent", "done")
+    )
+
+
+def test_ends_are_written_many_at_a_time():
+    journal = Journal()
+    what = network(*(decoy(f"web-{n}", n) for n in range(1, 101)))
+    execute(ops_for(what), World(), journal)
+    assert len(journal.lines) < 401
+
+
+def test_independent_ops_go_on_at_the_same_time():
+    """Four namespaces are made together: each waits for the other three."""
+    world = World()
+
+    def create(resource, content=None):
+        if isinstance(resource, Decoy):
+            world.gate.wait()
+
+    world.create = create
+    what = network(*(decoy(f"web-{n}", n) for n in range(1, 5)))
+    assert execute(ops_for(what), world, Journal(), parallelism=4).exit_code == 0
+
+
+def test_a_stop_drains_what_runs_and_skips_the_rest(tmp_path):
+    site = Site(tmp_path / "state", parallelism=1)
+    done = []
+
+    def watch(progress, op, _):
+        if progress is Progress.DONE:
+            done.append(op)
+
+    outcome = site.apply(TWO, watch=watch, stop=lambda: len(done) >= 2)
+    assert outcome.stopped
+    assert {why for _, why in outcome.skipped} == {"stopped"}
+    assert (outcome.exit_code, len(outcome.done) + len(outcome.skipped)) == (3, 10)
+    saved, _ = site.look()
+    assert saved.intents == ()
+    assert set(saved.resources) == set(site.world.resources)
+    assert site.apply(TWO).exit_code == 0
+
+
+def test_a_kill_is_raised_in_the_calling_thread():
+    world = World()
+
+    def die(resource, content=None):
+        raise Killed
+
+    world.create = die
+    with pytest.raises(Killed):
+        execute(ops_for(TWO), world, Journal())
+
+
+def test_a_journal_that_cannot_be_written_stops_everything():
+    class Full(Journal):
+        def finish(self, effects, failures=()):
+            raise StateError("disk is full")
+
+    with pytest.raises(StateError, match="full"):
+        execute(ops_for(TWO), World(), Full())
+
+
+def test_a_removal_that_fails_keeps_what_wants_its_place_from_being_made(tmp_path):
+    """db-02 takes web-01's address; web-01 does not go."""
+    site = Site(tmp_path / "state")
+    first = network(decoy("web-01", 1))
+    site.apply(first)
+    refuse = site.world.remove
+
+    def remove(resource):
+        if resource.id.part == "eth0":
+            raise WorldError("busy")
+        refuse(resource)
+
+    site.world.remove = remove
+    outcome = site.apply(network(decoy("db-02", 1)))
+    assert ("create link db-02/eth0", "needs link web-01/eth0") in [
+        (op.label, why) for op, why in outcome.skipped
+    ]
+    site.world.remove = refuse
+    assert site.apply(network(decoy("db-02", 1))).exit_code == 0
+
+
+def test_a_port_is_freed_before_it_is_taken(tmp_path):
+    site = Site(tmp_path / "state")
+    site.apply(network(decoy("web-01", 1, service("ssh", ports=[22]), service("http", ports=[80]))))
+    swapped = network(decoy("web-01", 1, service("ssh", ports=[80]), service("http", ports=[22])))
+    assert site.apply(swapped).exit_code == 0
+
+
+def test_an_op_names_itself():
+    op = Op(0, Act.REMOVE, Decoy("web-01"), "no longer declared", Span("office.ini", 3))
+    assert op.label == "remove decoy web-01"

@@ -1,0 +1,112 @@
+"""Every example is applied, touched by real clients, seen in the events, and destroyed without a trace."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.live.command import Command
+from tests.live.lab import Lab, eventually, run
+
+pytestmark = pytest.mark.live
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+SSH = ("-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR")
+
+
+def login(address: str, user: str, password: str, command: str) -> str:
+    return run("sshpass", "-p", password, "ssh", *SSH, f"{user}@{address}", command, timeout=30)
+
+
+def touched(decnet: Command, name: str, decoy: str, kind: str) -> dict:
+    """The first event of a type on a decoy, as soon as it is written."""
+    found: list[dict] = []
+
+    def there() -> bool:
+        found[:] = decnet.events(name, "--decoy", decoy, "--type", kind)
+        return bool(found)
+
+    eventually(there)
+    return found[0]
+
+
+def test_every_example_is_named_here():
+    assert {path.name for path in EXAMPLES.glob("*.ini")} == {"quickstart.ini", "compat.ini"}
+
+
+def test_quickstart(lab: Lab, tmp_path: Path):
+    decnet, file = Command(tmp_path / "state"), EXAMPLES / "quickstart.ini"
+    before = lab.snapshot()
+
+    first = decnet.json("plan", file)
+    assert first["summary"] == {"add": 5, "change": 0, "replace": 0, "remove": 0, "unchanged": 0}
+    assert {change["action"] for change in first["changes"]} == {"add"}
+    assert all(change["file"].endswith("quickstart.ini") and change["line"] for change in first["changes"])
+    assert not (tmp_path / "state").exists()  # a plan writes nothing, anywhere
+    assert lab.snapshot() == before
+
+    decnet("apply", "--yes", file)
+    status = decnet.status("quickstart")
+    assert {decoy["state"] for decoy in status.values()} == {"up"}
+    assert len(status) == 5
+    assert status["web-01"]["ip"] == "198.51.100.11"
+    assert len({decoy["mac"] for decoy in status.values()}) == 5
+    assert len({decoy["hostname"] for decoy in status.values()}) == 5
+
+    page = run("curl", "-sSi", "http://198.51.100.11/")
+    assert page.startswith("HTTP/1.1 200")
+    assert "Server: Apache/2.4" in page
+    assert "HTTP/1.1 404" in run("curl", "-sSi", "http://198.51.100.11/nothing/here")
+    assert run("curl", "-sSk", "-o", "/dev/null", "-w", "%{http_code}", "https://198.51.100.12/") == "200"
+    assert "IIS/10.0" in run("curl", "-sSi", "http://198.51.100.14/")
+    assert run("redis-cli", "-h", "198.51.100.13", "ping").strip() == "PONG"
+    ubuntu = login("198.51.100.12", "admin", "admin123", "cat /etc/os-release; echo $((6*7)) | tr 2 3")
+    assert "jammy" in ubuntu
+    assert ubuntu.endswith("43\n")
+    for address in sorted(decoy["ip"] for decoy in status.values()):
+        run("ping", "-c1", "-W2", address)
+
+    request = touched(decnet, "quickstart", "web-01", "request")
+    assert (request["dst_ip"], request["dst_port"], request["service"]) == ("198.51.100.11", 80, "http")
+    attempt = touched(decnet, "quickstart", "shop-01", "auth.attempt")
+    assert (attempt["data"]["principal"], attempt["data"]["secret"]) == ("admin", "admin123")
+    assert touched(decnet, "quickstart", "cache-01", "command")["service"] == "redis"
+    assert touched(decnet, "quickstart", "intranet-01", "connection.close")["data"]["sent"] > 100
+
+    again = decnet.json("plan", "--detailed-exitcode", file)
+    assert again["changes"] == again["drift"] == []
+    assert again["summary"]["unchanged"] == 5
+    assert "5 unchanged" in decnet("apply", "--yes", file)
+
+    decnet("destroy", "--yes", "quickstart")
+    assert lab.snapshot() == before
+    assert not (tmp_path / "state").exists()
+
+
+def test_compat(lab: Lab, tmp_path: Path):
+    decnet, file = Command(tmp_path / "state"), EXAMPLES / "compat.ini"
+    attacker = lab.machine("attacker", "203.0.113.200/24", cable="lan0")
+    before = lab.snapshot()
+    decnet("apply", "--yes", file)
+    status = decnet.status("compat")
+    assert len(status) == 7
+    assert {decoy["state"] for decoy in status.values()} == {"up"}
+
+    page = attacker.run("curl", "-sSi", "http://203.0.113.20/")
+    assert "Server: Apache/2.4.54 (Debian)" in page
+    assert "wp-content" in page
+    assert (
+        attacker.run("curl", "-sS", "-o", "/dev/null", "-w", "%{http_code}", "http://203.0.113.22/") == "403"
+    )
+    assert "redis_version:7.0.12" in attacker.run("redis-cli", "-h", "203.0.113.21", "info", "server")
+    shell = attacker.run(
+        "sshpass", "-p", "toor", "ssh", *SSH, "root@203.0.113.20", "uname -r; id -u", timeout=30
+    )
+    assert shell == "6.1.0-26-amd64\n0\n"
+    assert (
+        json.loads(json.dumps(touched(decnet, "compat", "web", "auth.attempt")))["src_ip"] == "203.0.113.200"
+    )
+
+    decnet("destroy", "--yes", file)
+    assert lab.snapshot() == before
+    lab.unplug(attacker)
