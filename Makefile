@@ -8,7 +8,7 @@ SUDO   := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 APT    := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get
 
 # Programs that the tests use as clients, scanners and reference servers, and the packages they come from.
-TEST_PACKAGES := apache2-bin curl iproute2 nftables nginx-light nmap openssh-client openssh-server openssh-sftp-server \
+TEST_PACKAGES := apache2-bin curl iproute2 iputils-ping nftables nginx-light nmap openssh-client openssh-server openssh-sftp-server \
                  procps redis-server redis-tools sshpass tcpdump
 
 quickstart: $(BIN)/decnet  ## set up, apply examples/quickstart.ini, touch a decoy, show status and events

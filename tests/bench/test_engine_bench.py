@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from decnet import engine, state
-from tests.engine.fleets import IDENTITY, Site, decoy, lan, network
+from tests.engine.fleets import IDENTITY, Site, bundles, decoy, lan, network, service
 
 pytestmark = pytest.mark.bench
 
@@ -16,8 +16,6 @@ SUBNET = "198.18.0.0/15"
 
 
 def fleet(banner_of_first: str = "hello"):
-    from tests.engine.fleets import service
-
     decoys = [
         decoy(
             f"web-{n:04}",
@@ -65,8 +63,6 @@ def test_plan_without_changes(benchmark, applied):
 def test_declare(benchmark, applied):
     saved, _ = applied.look()
     what = fleet()
-    from tests.engine.fleets import bundles
-
     made = bundles(what)
     desired = benchmark(lambda: engine.declare(what, made, saved))
     assert len(desired.resources) == 6 * COUNT + 1

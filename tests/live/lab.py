@@ -67,7 +67,8 @@ class Lab:
             "addresses": [
                 line.split("valid_lft")[0] for line in run("ip", "-4", "-o", "address").splitlines()
             ],
-            "routes": run("ip", "-4", "route", "show", "table", "all").splitlines(),
+            # the kernel marks a route ``linkdown`` for as long as it has not heard of the carrier: not a change
+            "routes": run("ip", "-4", "route", "show", "table", "all").replace(" linkdown", "").splitlines(),
             "namespaces": sorted(run("ip", "netns", "list").splitlines()),
             "files": sorted(str(path) for path in Path("/run").rglob("*") if path.parent.name != "netns"),
             "processes": [str(pid) for pid in self.processes()],

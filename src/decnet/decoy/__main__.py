@@ -5,14 +5,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
+import logging
 import os
 import signal
 import socket
+from collections.abc import Callable
+from typing import Any
 
 from decnet.decoy.control import Control
 from decnet.decoy.fleet import Fleet, preload
 from decnet.decoy.privileges import drop
-from decnet.events import FileSink
+from decnet.events import Event, EventType, FileSink, now
 
 _BACKLOG = 64
 
@@ -30,6 +33,8 @@ def main() -> None:
 
 async def _serve(options: argparse.Namespace, control: socket.socket) -> None:
     sink = FileSink(options.events_fd)
+    logging.disable()  # libraries log what attackers send; ours are events, and stderr is no place for either
+    asyncio.get_running_loop().set_exception_handler(_teller(options.network, sink))
     work = Control(control, Fleet(options.network, sink.write))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, work.quit)
@@ -37,6 +42,17 @@ async def _serve(options: argparse.Namespace, control: socket.socket) -> None:
     os.close(options.ready_fd)
     await work.run()
     sink.close()
+
+
+def _teller(network: str, sink: FileSink) -> Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None]:
+    """What the loop would write to stderr becomes an event: an attacker may cause it, and cause it often."""
+
+    def tell(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        data = {"error": type(error).__name__, "text": f"{context.get('message', '')}: {error}"}
+        sink.write(Event.of(EventType.ERROR, data, ts=now(), network=network))
+
+    return tell
 
 
 def _options() -> argparse.Namespace:

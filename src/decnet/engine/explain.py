@@ -76,6 +76,8 @@ def drift_details(delta: Delta) -> Iterator[Detail]:
     for change in delta.drift:
         if change.name == "up":
             text = f"{_noun(delta.resource)} is {'up' if change.new else 'down'}"
+        elif change.name == "parent":
+            text = f"{_noun(delta.resource)} is not on its LAN"
         elif change.name == "bundle":
             text = f"{_noun(delta.resource)} runs other content"
         elif delta.id.kind is Kind.STACK:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from decnet.engine.desired import Declared
 from decnet.engine.diff import SYSCTLS, Delta
 from decnet.errors import Span
 from decnet.state import Saved
-from decnet.world import Driver, Id, Kind, Lan, Link, Policy, Resource, Stack
+from decnet.world import Id, Kind, Link, Policy, Resource, Stack
 
 _REPLACING_KINDS = {Kind.DECOY, Kind.LINK, Kind.STACK}
 
@@ -59,8 +59,6 @@ def decide(
         for id_ in everything:
             if id_.owner in renewed and id_.kind is not Kind.LAN:
                 steps[id_] = _renew(id_, desired.get(id_), saved.get(id_), observed.get(id_), steps.get(id_))
-    for id_, declared in _detached(deltas, desired):
-        steps.setdefault(id_, Step("its LAN is made again", declared.span, create=declared))
     declared_decoys = {id_.owner for id_ in desired if id_.kind is Kind.DECOY}
     return Decision(steps, frozenset(replaced & declared_decoys), lans)
 
@@ -120,19 +118,6 @@ def _on(lans: frozenset[str], desired: Mapping[Id, Declared], saved: Mapping[Id,
 
 def _lan_of(resource: Resource) -> str:
     return resource.lan if isinstance(resource, Link) else ""
-
-
-def _detached(deltas: list[Delta], desired: Mapping[Id, Declared]) -> Iterator[tuple[Id, Declared]]:
-    """Links whose bridge is gone: a new bridge of that name has no ports yet."""
-    gone = {
-        delta.id.owner
-        for delta in deltas
-        if delta.gone and isinstance(delta.resource, Lan) and delta.resource.driver is Driver.BRIDGE
-    }
-    if gone:
-        for id_, declared in desired.items():
-            if _lan_of(declared.resource) in gone:
-                yield id_, declared
 
 
 def _span(delta: Delta) -> Span:

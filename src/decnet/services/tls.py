@@ -7,6 +7,7 @@ templates/tls/styles.toml, one entry per software that makes certificates by its
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures.thread  # noqa: F401 (what to_thread would import later)
 import os
 import ssl
 import tomllib
@@ -17,6 +18,7 @@ from functools import cache
 from pathlib import Path
 from string import Template
 
+import Crypto.IO.PKCS8  # noqa: F401 (what exporting an RSA key would import later)
 import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -92,9 +94,7 @@ class Certificates:
         return context(self._style, key, certificate, self._protocols)
 
 
-def make(
-    style: Style, name: str, seed: bytes, facts: Facts
-) -> tuple[RSAPrivateKey, x509.Certificate]:
+def make(style: Style, name: str, seed: bytes, facts: Facts) -> tuple[RSAPrivateKey, x509.Certificate]:
     """Key and certificate. Both are functions of the arguments: PKCS #1 v1.5 signatures draw nothing."""
     key = rsa_key(seed, "tls", style.bits)
     signer = rsa_key(seed, "tls issuer", style.bits) if style.issuer else key

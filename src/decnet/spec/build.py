@@ -29,6 +29,8 @@ from decnet.spec.reading import Findings, Read, read
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,63}")
 MAX_DECOYS = 16_384
 """Decoys of one file: rendered, they take about 40 KB each."""
+MAX_LANS = 256
+"""Further LANs of one file; each is compared with the others."""
 _LATER = ("net6", "vlan", "log_target", "mutate_interval", "ip6", "limits", "renamed_from")
 """Keys that are checked, and do nothing yet."""
 
@@ -184,6 +186,10 @@ def _lans(
     findings: Findings,
 ) -> tuple[dict[str, Lan], dict[str, Sequence[Range]]]:
     found: dict[str, Lan] = {}
+    if len(sections.kinds["lan"]) > MAX_LANS:
+        last = list(sections.kinds["lan"].values())[MAX_LANS]
+        findings.error("too-large", f"the file declares more than {MAX_LANS} LANs", last.span)
+        findings.stop()
     further_keys = {
         name: read(document, (section,), LanKeys, section.span, findings)
         for name, section in sections.kinds["lan"].items()

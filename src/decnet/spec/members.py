@@ -78,6 +78,8 @@ def hostnames(
         ValueError: a pattern cannot be expanded.
     """
     chosen, first = draw.pick(patterns), ""
+    if len(chosen) > _HOSTNAME_LIMIT:
+        raise ValueError(f"the pattern is longer than {_HOSTNAME_LIMIT} characters")
     for attempt in range(1 if declared else _TRIES):
         own = declared or (attempt == 0 and not member.solo)
         number = member.number if own else draw.integer(1, _SOLO << attempt // _PATIENCE)

@@ -9,12 +9,15 @@ from typing import Generic, TypeVar
 
 from decnet.errors import InvalidInput, Problem, Severity, Span
 from decnet.ini import Document, Found, Section, gather, items
+from decnet.ini.names import quote
 from decnet.ini.schema import fill
 
 K = TypeVar("K")
 MAX_ERRORS = 500
 """Checking stops here: nobody reads more, and each hint compares names."""
-MAX_CHAIN = 64
+MAX_VALUE = 256 * 1024
+"""Characters of one value."""
+MAX_CHAIN = 32
 """Sections that one may inherit from: the cost of a file is its sections times this."""
 _OWN_CODES = ("driver", "runtime")
 """Keys whose wrong choice has a code of its own."""
@@ -126,6 +129,11 @@ def typed(
     codes: Mapping[str, str] = MappingProxyType({}),
 ) -> Read[K]:
     """Typed keys of values already looked up. ``codes`` renames problems that have a code of their own here."""
+    long = {key: found for key, found in given.items() if len(found.text.raw) > MAX_VALUE}
+    for key, found in long.items():
+        message = f"the value of {quote(key)} is longer than {MAX_VALUE // 1024} KB"
+        findings.error("too-large", message, found.option.span)
+    given = {key: found for key, found in given.items() if key not in long} if long else given
     keys, problems = fill(kind, given, span)
     own = {given[key].text.span: f"unknown-{key}" for key in _OWN_CODES if key in given}
     for problem in problems:

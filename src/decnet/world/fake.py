@@ -117,6 +117,9 @@ class FakeWorld:
         if id_.kind is Kind.DECOY:
             for other in [o for o in self.resources if o.owner == id_.owner and o.kind is not Kind.LAN]:
                 self._drop(other)
+        if id_.kind is Kind.LAN:
+            for link in [r for r in self.resources.values() if isinstance(r, Link) and r.lan == id_.owner]:
+                self.alter(link.id, parent="")
         self._drop(id_)
 
     def alter(self, id_: Id, **fields: Any) -> None:

@@ -90,14 +90,9 @@ def _app(host: Host) -> str:
 
 def _server(app: str, host: Host) -> str:
     release = apps.release(app, host)
-    if release.package:
-        windows = host.os.family == "windows"
-        return release.server if windows or not release.server.startswith("Apache") else _packaged(release, host)
+    if release.package and host.os.family != "windows":
+        return host.version(release.package, release.server)
     return release.server.replace("@SERIAL@", apps.serial(host))
-
-
-def _packaged(release: apps.Release, host: Host) -> str:
-    return host.version(release.package, release.server)
 
 
 def _users(app: str, host: Host) -> tuple[Credential, ...]:

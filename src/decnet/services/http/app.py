@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -193,9 +194,15 @@ class _Visit:
         match = re.fullmatch(r"bytes=(\d{0,15})-(\d{0,15})", head.get("range").replace(" ", ""))
         if match is None or head.method != "GET" or not any(match.groups()):
             return reply
-        if (condition := head.get("if-range")) and reply.validators and condition not in {
-            tag, http_date(reply.validators.modified),
-        }:
+        if (
+            (condition := head.get("if-range"))
+            and reply.validators
+            and condition
+            not in {
+                tag,
+                http_date(reply.validators.modified),
+            }
+        ):
             return reply
         size = len(reply.body)
         first, last = match.groups()
@@ -222,7 +229,7 @@ def _precondition(request: Request, tag: str, modified: int, *, exact: bool) -> 
     if wanted := head.get("if-none-match"):
         return 304 if _matches(wanted, tag) else 0
     seconds = _seconds(head.get("if-modified-since"))
-    if seconds is None:
+    if seconds is None or seconds > time.time():
         return 0
     return 304 if (modified == seconds if exact else modified <= seconds) else 0
 

@@ -28,7 +28,9 @@ NAMES = (
     "camera",
     "nas",
 )
-_GENERIC = frozenset({"corp", "local", "lan", "internal", "intra", "home", "office", "ad", "com", "net", "org", "co"})
+_GENERIC = frozenset(
+    {"corp", "local", "lan", "internal", "intra", "home", "office", "ad", "com", "net", "org", "co"}
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,6 @@ from http import HTTPStatus
 from pathlib import Path
 from string import Template
 from time import gmtime
-from typing import Any
 from urllib.parse import unquote_to_bytes
 
 import msgspec
@@ -188,7 +187,13 @@ class Dialect:
         return HTTPStatus(status).phrase if status in _STATUSES else "Unknown"
 
     def error(
-        self, status: int, request: Request | None = None, key: str = "", shown: str = "", page: str = "", **fields: str
+        self,
+        status: int,
+        request: Request | None = None,
+        key: str = "",
+        shown: str = "",
+        page: str = "",
+        **fields: str,
     ) -> Reply:
         """The server's own page for a status. ``fields`` are further header fields, ``_`` for ``-``."""
         manner = self.manner
@@ -250,7 +255,7 @@ class Dialect:
         """The entity tag of a file; "" where the server sends none."""
         return f'"{file.modified:x}-{file.size:x}"'
 
-    def validator_fields(self, file: Validators) -> list[tuple[str, str]]:
+    def validator_fields(self, file: Validators, status: int) -> list[tuple[str, str]]:  # noqa: ARG002
         """The fields that come with a file."""
         fields = [("Last-Modified", http_date(file.modified)), ("Accept-Ranges", "bytes")]
         if tag := self.etag(file):
@@ -267,7 +272,7 @@ class Dialect:
             return reply.body
         fields = [*reply.fields]
         if reply.validators is not None:
-            fields += self.validator_fields(reply.validators)
+            fields += self.validator_fields(reply.validators, reply.status)
         bodiless = reply.status in BODILESS
         body = reply.body
         if reply.type and not bodiless:

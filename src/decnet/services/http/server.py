@@ -96,6 +96,7 @@ class _Connection:
         self._writer = writer
         self._wire = Wire(reader, dialect.rules)
         self._served = 0
+        self._shut = True
 
     async def run(self) -> None:
         """Answer requests until one of both sides has enough."""
@@ -107,7 +108,7 @@ class _Connection:
             except (TimeoutError, Closed):
                 break
             going = await self._one()
-        await _linger(self._reader, self._writer)
+        await _linger(self._reader, self._writer, shut=self._shut)
 
     def _patience(self) -> float:
         rules = self._dialect.rules
@@ -152,6 +153,7 @@ class _Connection:
         rules = self._dialect.rules
         left = rules.requests - self._served + 1 if rules.requests else 100
         keep = head is not None and head.keeps and left > 0 and self._dialect.keeps(head, reply)
+        self._shut = reply.status != 413  # the rest of the body is taken before the end is shown
         data = self._dialect.encode(reply, head, keep=keep, now=time.time(), left=left)
         self._report(head, request, reply, len(data))
         self._writer.write(data)
@@ -181,6 +183,7 @@ async def _first_byte(connection: socket.socket) -> int:
     """The first byte that the peer sends, left in the socket; -1 when it sends none."""
     loop = asyncio.get_running_loop()
     ready: asyncio.Future[None] = loop.create_future()
+
     def wake() -> None:
         if not ready.done():
             ready.set_result(None)
@@ -197,9 +200,7 @@ async def _first_byte(connection: socket.socket) -> int:
     return data[0] if data else -1
 
 
-async def _misdirected(
-    dialect: Dialect, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-) -> None:
+async def _misdirected(dialect: Dialect, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Answer a client that speaks something else than TLS to the TLS port."""
     head: Head | None = None
     try:
@@ -216,14 +217,15 @@ async def _misdirected(
         await _linger(reader, writer)
 
 
-async def _linger(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Close our half and read what is still coming, for a while."""
+async def _linger(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, shut: bool = True) -> None:
+    """Close our half (``shut``) and read what is still coming, for a while."""
     with contextlib.suppress(OSError, TimeoutError):
         async with asyncio.timeout(LINGER_SECONDS):
             await writer.drain()
             if not writer.can_write_eof():
                 return
-            writer.write_eof()
+            if shut:
+                writer.write_eof()
             left = LINGER_BYTES
             while left > 0 and (data := await reader.read(16384)):
                 left -= len(data)

@@ -89,8 +89,11 @@ class Cookie:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Index:
-    """The file ``site.toml``. ``certificate`` is a style of `decnet.services.tls`; ``errors`` are by status; ``headers``
-    come with all that is not a static file; ``release`` is the version that the server's own pages show."""
+    """The file ``site.toml``.
+
+    ``certificate`` is a style of `decnet.services.tls`; ``release`` the version that the server's own pages show;
+    ``errors`` are by status; ``headers`` come with all that is not a static file.
+    """
 
     server: str
     certificate: str = "debian"

@@ -18,8 +18,6 @@ BODY_LIMIT = 10 * 1024 * 1024
 SAMPLE = 64 * 1024
 """Bytes of a body that are kept: forms and JSON are parsed from these."""
 READ = 16 * 1024
-BLANK_LINES = 100
-"""Empty lines skipped before a request line (RFC 9112 section 2.2 asks for one at least)."""
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VERSION = re.compile(r"HTTP/(\d)\.(\d)")
@@ -44,6 +42,8 @@ class Rules:
     idle: float = 5
     head: float = 20
     requests: int = 0
+    blank: int = 100
+    """Empty lines skipped before a request line (RFC 9112 section 2.2 asks for one at least)."""
     line_status: int = 414
     field_status: int = 400
     bare_lf: bool = True
@@ -76,7 +76,7 @@ class Wire:
         """The next request's head. Raises `Refused` or `Closed`."""
         rules = self._rules
         line = b""
-        for _ in range(BLANK_LINES):
+        for _ in range(rules.blank + 1):
             line = await self._line(rules.line, rules.line_status, "line-too-long")
             if line.strip(b"\r\n"):
                 break
@@ -211,6 +211,8 @@ def parse_request_line(line: str, rules: Rules) -> tuple[str, str, tuple[int, in
         raise Refused(400, "protocol", words[2])
     major, minor = int(version[1]), int(version[2])
     if major > rules.major:
+        if not words[1].startswith(("/", "http:", "https:")):
+            raise Refused(400, "target", words[1])
         raise Refused(505, "version")
     if major < 1:
         raise Refused(400, "protocol", words[2])

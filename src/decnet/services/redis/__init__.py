@@ -39,10 +39,9 @@ def fill(persona: Persona, host: Host) -> Persona:
 
 
 def context(persona: Persona, host: Host) -> Mapping[str, Any]:
-    """What the templates draw from: ``content`` (choices of this host), ``version`` as numbers."""
+    """What the templates draw from: ``content`` (choices of this host) and ``version`` as numbers."""
     return {
         "content": host.choices.child("redis", "content"),
-        "unique": host.identity.child("redis", "content"),
         "version": version_numbers(persona.redis_version),
     }
 

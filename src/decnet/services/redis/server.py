@@ -55,7 +55,9 @@ class Redis:
             rendered_path=config["dir"] + b"/" + config["dbfilename"],
         )
         if previous is None:
-            bait.load(self.state.dataset, setting.files["keys.json"], setting.facts.booted)
+            bait.load(
+                self.state.dataset, setting.files["keys.json"], setting.facts.booted, draw.child("keys")
+            )
         else:
             self._take_over(previous.state)
         self.state.loaded = sum(len(db.values) for db in self.state.dataset.databases)

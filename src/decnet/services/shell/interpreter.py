@@ -444,12 +444,7 @@ class Interpreter:
 
     async def simple(self, command: syntax.Simple) -> int:
         """Expand and run a simple command."""
-        if not self.env.calls or not self.script_name:
-            self.env.line = command.line
-        else:
-            self.env.line = command.line
-        before = self.env.status
-        self.env.status = before
+        self.env.line = command.line
         substituted = self.session.substitutions
         words = await self.expander.words(command.words)
         if not words:
@@ -608,7 +603,7 @@ class Interpreter:
             await self.error(f"{shown}: Permission denied")
             return 126
         name = path.rpartition("/")[2]
-        if node.shared:
+        if node.data is None and node.is_file:
             real = fs.real(who, path).rpartition("/")[2]
             program = PROGRAMS.get(name) or PROGRAMS.get(real)
             if program is not None:
@@ -672,7 +667,6 @@ class Interpreter:
 
     async def _guard(self, run: Run, command: Any) -> int:
         """Run one of our commands: what the real one would die of becomes its status."""
-        self.machine.fs_pid = self.env.pid
         try:
             return int(await command(run)) & 255
         except BrokenPipeError:

@@ -2,25 +2,58 @@
 
 from __future__ import annotations
 
+import mimetypes
 import re
 
+from decnet.draw import Draw
 from decnet.services.http.dialect import Dialect
 from decnet.services.http.message import Head, Refused, Reply, Request, Validators
 
 DOCTYPE_CHANGED = (2, 4, 64)
 """Error pages say HTML 4.01 from here on, IETF HTML 2.0 before."""
 KNOWN = frozenset(
-    "PUT DELETE PATCH PROPFIND PROPPATCH MKCOL COPY MOVE LOCK UNLOCK VERSION-CONTROL CHECKOUT UNCHECKOUT CHECKIN "
-    "UPDATE LABEL REPORT MKWORKSPACE MKACTIVITY BASELINE-CONTROL MERGE CONNECT SEARCH BIND UNBIND MKCALENDAR".split()
+    [
+        "PUT",
+        "DELETE",
+        "PATCH",
+        "PROPFIND",
+        "PROPPATCH",
+        "MKCOL",
+        "COPY",
+        "MOVE",
+        "LOCK",
+        "UNLOCK",
+        "VERSION-CONTROL",
+        "CHECKOUT",
+        "UNCHECKOUT",
+        "CHECKIN",
+        "UPDATE",
+        "LABEL",
+        "REPORT",
+        "MKWORKSPACE",
+        "MKACTIVITY",
+        "BASELINE-CONTROL",
+        "MERGE",
+        "CONNECT",
+        "SEARCH",
+        "BIND",
+        "UNBIND",
+        "MKCALENDAR",
+    ]
 )
 """Methods it has a number for: not allowed rather than not implemented."""
-ALLOWED = "GET,POST,OPTIONS,HEAD"
+METHODS = ("GET", "POST", "OPTIONS", "HEAD")
 
 
 class Apache(Dialect):
     """Apache httpd with mpm_event."""
 
     data = "apache"
+
+    @property
+    def allowed(self) -> str:
+        """The methods of Allow. Their order comes from a hash table seeded at start: each host has its own."""
+        return ",".join(Draw(self.name.encode(), "apache", "allow").sample(METHODS, len(METHODS)))
 
     def words(self, request: Request | None, key: str, status: int) -> dict[str, str]:  # noqa: ARG002
         found = re.search(r"/(\d+)\.(\d+)\.(\d+)", self.server)
@@ -49,22 +82,30 @@ class Apache(Dialect):
             raise Refused(404, "path")
         return super().normal(path)
 
-    def method(self, request: Request, *, static: bool, exists: bool) -> Reply | None:
+    def method(self, request: Request, *, static: bool, exists: bool) -> Reply | None:  # noqa: ARG002
         method = request.head.method
         if method in {"GET", "HEAD", "POST"}:
             return None
         if method == "OPTIONS":
-            fields = [] if request.head.target == "*" else [("Allow", ALLOWED)]
-            return Reply(200, b"", "" if not fields else "text/html", fields)
+            if request.head.target == "*":
+                return Reply(200)
+            ending = f".{request.path.rpartition('.')[2]}" if not request.path.endswith("/") else ".html"
+            return Reply(200, b"", mimetypes.types_map.get(ending, ""), [("Allow", self.allowed)])
         if method == "TRACE":
             return self.error(405, request, Allow="")
-        return self.error(405 if method in KNOWN else 501, request, Allow=ALLOWED)
+        return self.error(405 if method in KNOWN else 501, request, Allow=self.allowed)
 
     def etag(self, file: Validators) -> str:
         return f'"{file.size:x}-{file.modified * 1_000_000:x}"'
 
     def error(
-        self, status: int, request: Request | None = None, key: str = "", shown: str = "", page: str = "", **fields: str
+        self,
+        status: int,
+        request: Request | None = None,
+        key: str = "",
+        shown: str = "",
+        page: str = "",
+        **fields: str,
     ) -> Reply:
         reply = super().error(status, request, key, shown, page, **fields)
         reply.close = status in {400, 408, 413, 414, 500, 501}
@@ -91,4 +132,3 @@ class Apache(Dialect):
 
     def hung(self, *, started: bool) -> Reply | None:
         return self.error(408) if started else None
-

@@ -15,7 +15,7 @@ class Httpd(Dialect):
     def etag(self, file: Validators) -> str:  # noqa: ARG002
         return ""
 
-    def validator_fields(self, file: Validators) -> list[tuple[str, str]]:  # noqa: ARG002
+    def validator_fields(self, file: Validators, status: int) -> list[tuple[str, str]]:  # noqa: ARG002
         return []
 
     def method(self, request: Request, *, static: bool, exists: bool) -> Reply | None:  # noqa: ARG002
@@ -31,8 +31,8 @@ class Hp(Dialect):
     def etag(self, file: Validators) -> str:  # noqa: ARG002
         return ""
 
-    def validator_fields(self, file: Validators) -> list[tuple[str, str]]:
-        return [one for one in super().validator_fields(file) if one[0] == "Last-Modified"]
+    def validator_fields(self, file: Validators, status: int) -> list[tuple[str, str]]:
+        return [one for one in super().validator_fields(file, status) if one[0] == "Last-Modified"]
 
 
 class AppWebs(Dialect):
@@ -41,8 +41,8 @@ class AppWebs(Dialect):
     data = "appwebs"
     directories = False
 
-    def validator_fields(self, file: Validators) -> list[tuple[str, str]]:
-        return [one for one in super().validator_fields(file) if one[0] != "Accept-Ranges"]
+    def validator_fields(self, file: Validators, status: int) -> list[tuple[str, str]]:
+        return [one for one in super().validator_fields(file, status) if one[0] != "Accept-Ranges"]
 
     def connection(self, head: object, *, keep: bool, left: int) -> list[tuple[str, str]]:  # noqa: ARG002
         if not keep:

@@ -14,7 +14,13 @@ class Go(Dialect):
     protocols = ("h2", "http/1.1")[1:]
 
     def error(
-        self, status: int, request: Request | None = None, key: str = "", shown: str = "", page: str = "", **fields: str
+        self,
+        status: int,
+        request: Request | None = None,
+        key: str = "",
+        shown: str = "",
+        page: str = "",
+        **fields: str,
     ) -> Reply:
         reply = super().error(status, request, key, shown, page, **fields)
         if request is None:

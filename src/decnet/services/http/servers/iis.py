@@ -32,7 +32,13 @@ class Iis(Dialect):
         return f'"{"".join(f"{byte:x}" for byte in filetime.to_bytes(8, "little"))}:0"'
 
     def error(
-        self, status: int, request: Request | None = None, key: str = "", shown: str = "", page: str = "", **fields: str
+        self,
+        status: int,
+        request: Request | None = None,
+        key: str = "",
+        shown: str = "",
+        page: str = "",
+        **fields: str,
     ) -> Reply:
         refused = key in self.manner.titles
         reply = super().error(status, request, key, shown, "http-sys" if refused else page, **fields)

@@ -13,7 +13,13 @@ class Jetty(Dialect):
     directories = False
 
     def error(
-        self, status: int, request: Request | None = None, key: str = "", shown: str = "", page: str = "", **fields: str
+        self,
+        status: int,
+        request: Request | None = None,
+        key: str = "",
+        shown: str = "",
+        page: str = "",
+        **fields: str,
     ) -> Reply:
         if request is not None:
             return super().error(status, request, key, shown, page, **fields)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decnet.services.http.dialect import Dialect
-from decnet.services.http.message import Head, Refused, Reply, Request
+from decnet.services.http.message import Head, Refused, Reply, Request, Validators
 
 PADDING = b"<!-- a padding to disable MSIE and Chrome friendly error page -->\r\n" * 6
 """Sent after an error page to browsers that would show their own instead (``msie_padding``)."""
@@ -18,7 +18,7 @@ class Nginx(Dialect):
     protocols = ("http/1.1",)
 
     def check(self, head: Head) -> None:
-        if head.method in {"CONNECT"} or head.target == "*":
+        if head.method == "CONNECT" or head.target == "*":
             raise Refused(400)
         if head.get("transfer-encoding") and head.get("content-length"):
             raise Refused(400)
@@ -33,7 +33,13 @@ class Nginx(Dialect):
         return self.error(405, request) if exists else None
 
     def error(
-        self, status: int, request: Request | None = None, key: str = "", shown: str = "", page: str = "", **fields: str
+        self,
+        status: int,
+        request: Request | None = None,
+        key: str = "",
+        shown: str = "",
+        page: str = "",
+        **fields: str,
     ) -> Reply:
         reply = super().error(status, request, key, shown, page, **fields)
         reply.close = status in CLOSES
@@ -42,6 +48,10 @@ class Nginx(Dialect):
             if "MSIE " in agent or "Chrome" in agent:
                 reply.body += PADDING
         return reply
+
+    def validator_fields(self, file: Validators, status: int) -> list[tuple[str, str]]:
+        fields = super().validator_fields(file, status)
+        return fields if status == 200 else [one for one in fields if one[0] != "Accept-Ranges"]
 
     def connection(self, head: Head | None, *, keep: bool, left: int) -> list[tuple[str, str]]:  # noqa: ARG002
         return [("Connection", "keep-alive" if keep else "close")]

@@ -9,7 +9,9 @@ from string import Template
 from decnet.services.http.dialect import Dialect
 from decnet.services.http.message import Head, Refused, Reply, Request, Validators
 
-THROWN = frozenset({"method", "line", "protocol", "line-too-long", "field-too-long", "field", "too-many-fields"})
+THROWN = frozenset(
+    {"method", "line", "protocol", "line-too-long", "field-too-long", "field", "too-many-fields"}
+)
 """What the parser throws an exception for, which the page then shows."""
 SERVLET = "OPTIONS, GET, HEAD, POST"
 
@@ -36,7 +38,9 @@ class Tomcat(Dialect):
             return None
         if method == "OPTIONS":
             star = request.head.target == "*"
-            return Reply(200, fields=[("Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS" if star else SERVLET)])
+            return Reply(
+                200, fields=[("Allow", "GET, HEAD, POST, PUT, DELETE, OPTIONS" if star else SERVLET)]
+            )
         if method == "TRACE":
             return self.error(405, request, "trace", Allow="HEAD, DELETE, POST, GET, OPTIONS, PUT")
         if method in {"PUT", "DELETE"}:

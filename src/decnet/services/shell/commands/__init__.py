@@ -13,6 +13,10 @@ TOPICS = (
     "search",
     "files",
     "listing",
+    "system",
+    "processes",
+    "users",
+    "network",
 )
 
 

@@ -201,10 +201,7 @@ async def copy(run: Run, name: str, to: str, *, keep: bool, verbose: bool, depth
     elif node.is_link:
         run.fs.symlink(run.who, node.target, target)
     elif node.is_file:
-        fresh = not run.fs.exists(run.who, target)
         run.fs.write(run.who, target, run.fs.read(run.who, run.path(name)), mode=node.mode & 0o777 & ~run.env.umask)
-        if fresh:
-            _like(run, node, target)
     else:
         reader = run.reader(name)
         data = await run.all(reader, 1 << 20)
@@ -215,13 +212,6 @@ async def copy(run: Run, name: str, to: str, *, keep: bool, verbose: bool, depth
             run.fs.chown(run.who, target, node.uid, node.gid)
     if verbose:
         await run.out(f"'{name}' -> '{to}'\n")
-
-
-def _like(run: Run, node: Node, target: str) -> None:
-    """A copy of a system program still is that program: it shares the original's node data."""
-    if node.shared and node.mode & 0o111 and node.data is None:
-        made = run.fs.lookup(run.who, target)
-        made.target = node.target
 
 
 @program("mv", "rename")
