@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
@@ -10,7 +11,9 @@ from pathlib import Path
 import pytest
 
 import decnet.world.host
+from decnet.cli.output import show_error
 from decnet.cli.validate import command
+from decnet.errors import InvalidInput
 from decnet.world.host import Host, Interface
 
 ROOT = Path(__file__).parents[2]
@@ -36,7 +39,9 @@ class Example:
 
 def examples() -> Iterator[Example]:
     for section in re.split(r"^### ", PAGE.read_text(), flags=re.MULTILINE)[1:]:
-        example = Example(section.splitlines()[0].strip("` "), default_route="no default route" not in section)
+        example = Example(
+            section.splitlines()[0].strip("` "), default_route="no default route" not in section
+        )
         for name, kind, body in re.findall(
             r"(?:^`([^`\n]+)`:\n\n)?^```(\w+)\n(.*?)^```$", section, re.MULTILINE | re.DOTALL
         ):
@@ -103,25 +108,29 @@ def host(*, default_route: bool) -> Host:
     return Host((eth0,), "eth0", IPv4Address("192.168.1.1"), (IPv4Network("192.168.1.0/24"),))
 
 
+@pytest.fixture
+def short_path() -> Iterator[Path]:
+    """A folder whose name is short enough to be shown whole."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        yield Path(folder)
+
+
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.code)
 def test_an_example_gives_what_the_page_says(
     example: Example,
-    tmp_path: Path,
+    short_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     for name, text in example.files.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
-    monkeypatch.chdir(tmp_path)
+        (short_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (short_path / name).write_text(text)
+    monkeypatch.chdir(short_path)
     monkeypatch.setattr(decnet.world.host, "look", lambda: host(default_route=example.default_route))
-    assert_shown(example, capfd, tmp_path)
+    assert_shown(example, capfd, short_path)
 
 
 def assert_shown(example: Example, capfd: pytest.CaptureFixture[str], folder: Path) -> None:
-    from decnet.cli.output import show_error
-    from decnet.errors import InvalidInput
-
     try:
         command.main(["network.ini"], standalone_mode=False)
         status = 0

@@ -70,7 +70,7 @@ class Lab:
             # the kernel marks a route ``linkdown`` for as long as it has not heard of the carrier: not a change
             "routes": run("ip", "-4", "route", "show", "table", "all").replace(" linkdown", "").splitlines(),
             "namespaces": sorted(run("ip", "netns", "list").splitlines()),
-            "files": sorted(str(path) for path in Path("/run").rglob("*") if path.parent.name != "netns"),
+            "files": sorted(str(path) for path in Path("/run").rglob("*") if "netns" not in path.parts),
             "processes": [str(pid) for pid in self.processes()],
         }
 

@@ -80,6 +80,7 @@ def test_quickstart(lab: Lab, tmp_path: Path):
 
     decnet("destroy", "--yes", "quickstart")
     assert lab.snapshot() == before
+    assert not Path("/run/netns").exists()
     assert not (tmp_path / "state").exists()
 
 

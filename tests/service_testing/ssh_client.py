@@ -22,11 +22,16 @@ QUIET = (*OPTIONS, "-o", "LogLevel=ERROR", "-o", "NumberOfPasswordPrompts=1")
 
 
 async def ssh(
-    running: Running, user: str, password: str, *arguments: str, input: bytes = b"", options: tuple[str, ...] = QUIET
+    running: Running,
+    user: str,
+    password: str,
+    *arguments: str,
+    typed_in: bytes = b"",
+    options: tuple[str, ...] = QUIET,
 ) -> CompletedProcess[bytes]:
     """``ssh -p PORT user@127.0.0.1 arguments`` with the password typed in."""
     where = ("-p", str(running.port), f"{user}@127.0.0.1")
-    return await run("sshpass", "-p", password, "ssh", *options, *where, *arguments, input=input)
+    return await run("sshpass", "-p", password, "ssh", *options, *where, *arguments, input=typed_in)
 
 
 async def typed(running: Running, user: str, password: str, *keys: bytes, pause: float = 0.15) -> bytes:
@@ -64,7 +69,7 @@ class Kexinit(NamedTuple):
     @property
     def hassh_server(self) -> str:
         """HASSHServer: MD5 of the server's lists."""
-        lists = ";".join((self.kex, self.ciphers, self.macs, self.compression))
+        lists = f"{self.kex};{self.ciphers};{self.macs};{self.compression}"
         return hashlib.md5(lists.encode()).hexdigest()
 
 
@@ -100,6 +105,7 @@ async def answer(port: int, sent: bytes) -> bytes:
     except TimeoutError:
         pass
     except ConnectionResetError:
+        received = received.rstrip(b"\r\n")  # sshd writes them by themselves: the reset may overtake them
         ending = b" (reset)"
     writer.close()
     return (b"KEXINIT" if received[5:6] == b"\x14" else received) + ending

@@ -8,7 +8,7 @@ from tests.service_testing.conftest import Serve, run
 
 pytestmark = [pytest.mark.live, pytest.mark.skipif(not shutil.which("nmap"), reason="needs nmap")]
 
-PRODUCTS = {
+PRODUCTS = {  # without Grafana: nmap 7.93 has no match for a real one either, and tries probes for two minutes
     "apache": b"Apache httpd 2.4.62 ((Debian))",
     "nginx": b"nginx 1.22.1",
     "iis": b"Microsoft IIS httpd 10.0",
@@ -17,7 +17,6 @@ PRODUCTS = {
     "tomcat": b"Apache Tomcat",
     "jenkins": b"Jetty 10.0.",
     "gitlab": b"nginx",
-    "grafana": b"Golang net/http server",
     "owa": b"Microsoft IIS httpd 10.0",
     "router": b"Asus RT-A",
     "printer": b"HP LaserJet Pro M404dn",

@@ -1,6 +1,7 @@
 """Bytes that no honest client sends: answered as sshd answers them, and never more than a connection lost."""
 
 import asyncio
+import contextlib
 import os
 import random
 import shutil
@@ -16,8 +17,10 @@ from tests.service_testing.conftest import Serve, run
 from tests.service_testing.ssh_client import answer, kexinit
 
 INVALID = b"Invalid SSH identification string.\r\n"
+PRIVSEP = Path("/run/sshd")
+RESET = INVALID.rstrip() + b" (reset)"
 IDENTS = [
-    (b"GET / HTTP/1.0\r\n\r\n", INVALID + b" (reset)"),
+    (b"GET / HTTP/1.0\r\n\r\n", RESET),
     (b"\r\n", INVALID + b" (closed)"),
     (b"\n", INVALID + b" (closed)"),
     (b"\r", b" (open)"),
@@ -30,11 +33,11 @@ IDENTS = [
     (b"SSH-+2. 0-x\r\n", b"KEXINIT (open)"),
     (b"SSH-2.1-x\r\r\n", b"KEXINIT (open)"),
     (b"ssh-2.0-x\r\n", INVALID + b" (closed)"),
-    (b"A" * 9000, INVALID + b" (reset)"),
+    (b"A" * 9000, RESET),
     (b"SSH-2.0-" + b"B" * 300 + b"\r\n", b"KEXINIT (open)"),
-    (b"SSH-2.0-a\0b\r\n", INVALID + b" (reset)"),
-    (b"SSH-2.0-a\rb\n", INVALID + b" (reset)"),
-    (b"\x16\x03\x01\x02\x00\x01" + b"x" * 99, INVALID + b" (reset)"),
+    (b"SSH-2.0-a\0b\r\n", RESET),
+    (b"SSH-2.0-a\rb\n", RESET),
+    (b"\x16\x03\x01\x02\x00\x01" + b"x" * 99, RESET),
     (b"SSH-2.0-caf\xc3\xa9\r\n", b"KEXINIT (open)"),
     (b"SSH-2.0-Probe-1\r\n", b" (closed)"),
     (b"SSH-2.0-SSH_Version_Mapper\r\n", b" (closed)"),
@@ -46,7 +49,9 @@ IDENTS = [
 
 
 @pytest.mark.parametrize(("sent", "expected"), IDENTS, ids=[repr(sent[:24]) for sent, _ in IDENTS])
-async def test_a_bad_beginning_is_answered_as_sshd_answers_it(serve: Serve, sent: bytes, expected: bytes) -> None:
+async def test_a_bad_beginning_is_answered_as_sshd_answers_it(
+    serve: Serve, sent: bytes, expected: bytes
+) -> None:
     running = await serve("ssh")
     assert await answer(running.port, sent) == expected
     assert EventType.ERROR not in [event.type for event in running.events]
@@ -58,7 +63,7 @@ async def sshd(tmp_path: Path) -> AsyncIterator[int]:
     binary = shutil.which("sshd", path="/usr/sbin:/usr/bin")
     if binary is None or os.geteuid() != 0:
         pytest.skip("needs root and openssh-server")
-    Path("/run/sshd").mkdir(exist_ok=True)
+    PRIVSEP.mkdir(exist_ok=True)  # noqa: ASYNC240 (nothing else waits)
     probe = await asyncio.start_server(lambda _r, _w: None, "127.0.0.1", 0)
     port = probe.sockets[0].getsockname()[1]
     probe.close()
@@ -102,7 +107,11 @@ async def test_nmap_lists_the_same_algorithms_and_methods(sshd: int, serve: Serv
     async def seen(port: int) -> bytes:
         scripts = ("--script", "ssh2-enum-algos,ssh-auth-methods")
         ran = await run("nmap", "-sV", "-Pn", *scripts, "-p", str(port), "127.0.0.1", timeout=120)
-        return ran.stdout[ran.stdout.index(b"ssh2-enum-algos") - 200 :].split(b"Service detection")[0].split(b"ssh ", 1)[1]
+        return (
+            ran.stdout[ran.stdout.index(b"ssh2-enum-algos") - 200 :]
+            .split(b"Service detection")[0]
+            .split(b"ssh ", 1)[1]
+        )
 
     assert await seen(running.port) == await seen(sshd)
 
@@ -111,15 +120,27 @@ async def test_nmap_lists_the_same_algorithms_and_methods(sshd: int, serve: Serv
     ("ident", "family", "there", "absent"),
     [
         ("OpenSSH_9.2p1 Debian-2+deb12u3", "debian", "sntrup761x25519-sha512", "mlkem768x25519-sha256"),
-        ("OpenSSH_8.9p1 Ubuntu-3ubuntu0.10", "debian", "sntrup761x25519-sha512@openssh.com", "sntrup761x25519-sha512"),
-        ("OpenSSH_8.2p1 Ubuntu-4ubuntu0.11", "debian", "curve25519-sha256", "sntrup761x25519-sha512@openssh.com"),
+        (
+            "OpenSSH_8.9p1 Ubuntu-3ubuntu0.10",
+            "debian",
+            "sntrup761x25519-sha512@openssh.com",
+            "sntrup761x25519-sha512",
+        ),
+        (
+            "OpenSSH_8.2p1 Ubuntu-4ubuntu0.11",
+            "debian",
+            "curve25519-sha256",
+            "sntrup761x25519-sha512@openssh.com",
+        ),
         ("OpenSSH_7.4", "rhel", "diffie-hellman-group1-sha1", "sntrup761x25519-sha512@openssh.com"),
         ("OpenSSH_8.7", "rhel", "diffie-hellman-group14-sha256", "sntrup761x25519-sha512@openssh.com"),
         ("OpenSSH_9.9", "debian", "mlkem768x25519-sha256", "diffie-hellman-group14-sha1"),
         ("OpenSSH_10.0", "debian", "mlkem768x25519-sha256", "diffie-hellman-group14-sha256"),
     ],
 )
-def test_a_release_offers_nothing_that_it_did_not_have(ident: str, family: str, there: str, absent: str) -> None:
+def test_a_release_offers_nothing_that_it_did_not_have(
+    ident: str, family: str, there: str, absent: str
+) -> None:
     offered = [name.decode() for name in offer(ident, family).kex]
     assert there in offered
     assert absent not in offered
@@ -144,10 +165,8 @@ async def answer_quickly(port: int, sent: bytes) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(sent)
     writer.write_eof()
-    try:
+    with contextlib.suppress(ConnectionResetError):
         await asyncio.wait_for(reader.read(), 5)
-    except ConnectionResetError:
-        pass
     writer.close()
 
 
@@ -155,9 +174,12 @@ async def test_a_client_that_sends_and_never_reads_is_held_back(serve: Serve) ->
     running = await serve("ssh")
     _, writer = await asyncio.open_connection("127.0.0.1", running.port)
     writer.write(b"SSH-2.0-x\r\n")
+
+    async def flood() -> None:
+        while True:
+            writer.write(b"\0\0\0\x0c\x0a\x02" + b"x" * 10 + b"\0" * 65536)
+            await writer.drain()
+
     with pytest.raises((TimeoutError, ConnectionError)):
-        async with asyncio.timeout(3):
-            while True:
-                writer.write(b"\0\0\0\x0c\x0a\x02" + b"x" * 10 + b"\0" * 65536)
-                await writer.drain()
+        await asyncio.wait_for(flood(), 3)
     writer.close()

@@ -26,7 +26,7 @@ def command(
     """Take down what decnet owns of a network, and nothing else. Works from the state, without the file."""
     from decnet import engine, state
     from decnet.cli.output import print_json, wants_colour
-    from decnet.cli.pipeline import events_dir, name_of, world
+    from decnet.cli.pipeline import events_dir, name_of, remove_run_dir, world
     from decnet.cli.progress import watching
 
     name = name_of(target, env)
@@ -51,12 +51,17 @@ def command(
             watching(len(plan.ops), as_json=as_json, verbose=False) as watch,
         ):
             outcome = engine.destroy(plan, saved, machine, store, watch=watch)
-        if not outcome.exit_code and not keep_events:
-            _remove_events(folder)
+        if not outcome.exit_code:
+            remove_run_dir()
+            if not keep_events:
+                _remove_events(folder)
         if as_json:
             print_json(engine.recap_json(name, outcome))
         else:
-            click.echo(engine.render_recap(plan, outcome, colour=wants_colour(sys.stdout)), nl=False)
+            click.echo(
+                engine.render_recap(plan, outcome, command="destroy", colour=wants_colour(sys.stdout)),
+                nl=False,
+            )
     raise SystemExit(outcome.exit_code)
 
 

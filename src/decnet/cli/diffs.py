@@ -9,6 +9,7 @@ import msgspec
 
 from decnet import engine, state
 from decnet.decoy.protocol import ServiceBundle
+from decnet.services.neighbours import settle
 from decnet.world import Service
 
 
@@ -45,8 +46,11 @@ def _files_diff(place: str, before: Mapping[str, str], after: Mapping[str, str])
 def _files(content: bytes, secrets: frozenset[str]) -> dict[str, str]:
     """A bundle's files as text, its persona among them with its secrets masked."""
     bundle = msgspec.json.decode(content, type=ServiceBundle)
-    persona = msgspec.json.decode(bundle.persona)
+    persona = msgspec.json.decode(settle(bundle.persona, bundle.neighbours))
     shown = {key: "********" if key in secrets and value else value for key, value in persona.items()}
-    files = {path: data.decode("utf-8", "backslashreplace") for path, data in bundle.files.items()}
+    files = {
+        path: settle(data, bundle.neighbours).decode("utf-8", "backslashreplace")
+        for path, data in bundle.files.items()
+    }
     files["persona.json"] = msgspec.json.format(msgspec.json.encode(shown)).decode() + "\n"
     return files

@@ -19,6 +19,7 @@ from decnet.errors import UsageError
 def command(files: tuple[Path, ...], check: bool, show_diff: bool) -> None:
     """Bring files into the canonical layout. Comments stay, values stay, the meaning stays."""
     from decnet.ini.fmt import format_text
+    from decnet.ini.names import visible
 
     changed = 0
     for file in files:
@@ -30,10 +31,10 @@ def command(files: tuple[Path, ...], check: bool, show_diff: bool) -> None:
         if show_diff:
             _print_diff(file, text, formatted)
         elif check:
-            click.echo(f"would change {file}")
+            click.echo(f"would change {visible(str(file))}")
         else:
             _replace(file, formatted)
-            click.echo(f"changed {file}")
+            click.echo(f"changed {visible(str(file))}")
     if check and changed:
         raise SystemExit(1)
 
@@ -51,9 +52,10 @@ def _read(file: Path) -> str:
 def _print_diff(file: Path, before: str, after: str) -> None:
     import difflib
 
-    lines = difflib.unified_diff(
-        before.splitlines(True), after.splitlines(True), str(file), f"{file} (formatted)"
-    )
+    from decnet.ini.names import visible
+
+    name = visible(str(file))
+    lines = difflib.unified_diff(before.splitlines(True), after.splitlines(True), name, f"{name} (formatted)")
     click.echo("".join(lines), nl=False)
 
 

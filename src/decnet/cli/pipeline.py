@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network
@@ -9,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from decnet import catalog, ini, spec
+from decnet.cli.options import RUN_DIR
 from decnet.errors import UsageError
 from decnet.render import Bundle, Templates, bundles, expand
 from decnet.services.registry import services
@@ -57,13 +60,19 @@ def build(document: ini.Document, saved: Snapshot | None = None) -> Built:
 
 def world(name: str, state_dir: Path) -> LinuxWorld:
     """The part of this machine that a network of this name has."""
-    import os
-
-    from decnet.cli.options import RUN_DIR
     from decnet.world.linux import LinuxWorld
 
-    run_dir = Path(os.environ.get("DECNET_RUN_DIR") or RUN_DIR)
-    return LinuxWorld(name, run_dir / name, events_dir(state_dir, name))
+    return LinuxWorld(name, _run_dir() / name, events_dir(state_dir, name))
+
+
+def remove_run_dir() -> None:
+    """Remove the folder of all networks' control sockets when the last network has gone."""
+    with contextlib.suppress(OSError):
+        _run_dir().rmdir()
+
+
+def _run_dir() -> Path:
+    return Path(os.environ.get("DECNET_RUN_DIR") or RUN_DIR)
 
 
 def events_dir(state_dir: Path, name: str) -> Path:

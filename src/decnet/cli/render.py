@@ -45,9 +45,11 @@ def _write(folder: Path, content: bytes) -> int:
     import msgspec
 
     from decnet.decoy.protocol import ServiceBundle
+    from decnet.services.neighbours import settle
 
     bundle = msgspec.json.decode(content, type=ServiceBundle)
-    files = {"persona.json": msgspec.json.format(bundle.persona), **bundle.files}
+    rendered = {"persona.json": msgspec.json.format(bundle.persona), **bundle.files}
+    files = {path: settle(data, bundle.neighbours) for path, data in rendered.items()}
     try:
         for path, data in files.items():
             target = folder / path

@@ -33,9 +33,8 @@ def command(files: tuple[Path, ...], env: str, as_json: bool) -> None:
             wrong += built.network.warnings
         else:
             services = sum(len(decoy.services) for decoy in built.network.decoys)
-            click.echo(
-                f"{visible(str(file))}: {len(built.network.decoys)} decoys, {services} services, no errors"
-            )
+            counts = f"{_counted(len(built.network.decoys), 'decoy')}, {_counted(services, 'service')}"
+            click.echo(f"{visible(str(file))}: {counts}, no errors")
     if as_json:
         import msgspec
 
@@ -46,3 +45,7 @@ def command(files: tuple[Path, ...], env: str, as_json: bool) -> None:
         show_problems(wrong, as_json=False)
     if any(problem.severity == "error" for problem in wrong):
         raise SystemExit(InvalidInput.exit_code)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

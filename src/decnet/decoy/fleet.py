@@ -11,6 +11,7 @@ from decnet.decoy.listener import Limits, Listener, Place
 from decnet.decoy.protocol import Running, ServiceBundle
 from decnet.events import Event
 from decnet.services import Create, Handler, Setting, personas
+from decnet.services.neighbours import settle
 from decnet.services.registry import services
 
 
@@ -89,8 +90,9 @@ def handler(bundle: ServiceBundle, previous: Handler | None = None) -> Handler:
     if kind is None:
         raise ValueError(f"unknown service {bundle.type!r}")
     create: Create = importlib.import_module(kind.server).create
-    persona = personas.decode(kind.persona, bundle.persona)
-    return create(Setting(persona, bundle.files, bundle.seed, bundle.facts), previous)
+    persona = personas.decode(kind.persona, settle(bundle.persona, bundle.neighbours))
+    files = {path: settle(data, bundle.neighbours) for path, data in bundle.files.items()}
+    return create(Setting(persona, files, bundle.seed, bundle.facts), previous)
 
 
 def preload() -> None:

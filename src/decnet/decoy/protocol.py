@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from decnet.services.neighbours import Neighbour
 from decnet.services.service import Facts
 
 PACKET_LIMIT = 512 * 1024
@@ -35,6 +36,8 @@ class ServiceBundle:
     files: Mapping[str, bytes]
     seed: bytes
     facts: Facts
+    neighbours: tuple[Neighbour, ...] = ()
+    """What the placeholders in persona and files stand for; not part of the hash."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,10 @@ def drift_details(delta: Delta) -> Iterator[Detail]:
         field = FieldChange(delta.id.kind.value, "there", "gone", policy)
         yield Detail(f"{_noun(delta.resource)} {_gone(delta)}", policy, span, field)
         return
+    off = any(change.name == "parent" for change in delta.drift)
     for change in delta.drift:
+        if off and change.name in {"lan", "driver", "mtu"}:
+            continue
         if change.name == "up":
             text = f"{_noun(delta.resource)} is {'up' if change.new else 'down'}"
         elif change.name == "parent":

@@ -13,13 +13,14 @@ from decnet.world import Id, Observed, Resource, Service, Stack
 
 def expected(saved: Snapshot, desired: Desired | None = None) -> Iterator[Resource]:
     """What a look at the machine should look for: all that was, or may have been, or is to be made."""
-    for was in saved.resources.values():
-        yield was.resource
-    for entry in saved.intents:
-        yield entry.resource
+    # Where two say different things of one resource, the world goes by the last: by what was applied.
     if desired:
         for declared in desired.resources.values():
             yield declared.resource
+    for entry in saved.intents:
+        yield entry.resource
+    for was in saved.resources.values():
+        yield was.resource
 
 
 def seen(saved: Snapshot, observed: Observed) -> Observed:

@@ -95,9 +95,10 @@ def _decoy(
     services = [part for part in parts if isinstance(part, Service)]
     head = [delta for delta in deltas if delta.id == decoy.id and delta.gone]
     told = head or deltas
+    unfinished = "" if links and services else "its apply did not finish"
     return DecoyStatus(
         name=decoy.name,
-        state=_state(decoy, links, services, observed.resources) if deltas else State.UP,
+        state=_state(decoy, links, services, observed.resources) if deltas or unfinished else State.UP,
         ip=", ".join(link.address.partition("/")[0] for link in links),
         mac=", ".join(link.mac for link in links),
         hostname=decoy.hostname,
@@ -111,7 +112,9 @@ def _decoy(
             for service in services
         },
         sessions=observed.sessions.get(decoy.name, 0),
-        detail="; ".join(detail.text for delta in told for detail in drift_details(delta)),
+        detail="; ".join(
+            filter(None, (unfinished, *(one.text for delta in told for one in drift_details(delta))))
+        ),
     )
 
 
@@ -119,8 +122,8 @@ def _state(decoy: Decoy, links: list[Link], services: list[Service], there: Mapp
     if decoy.id not in there:
         return State.DOWN
     seen = [there.get(link.id) for link in links]
-    if links and not any(isinstance(link, Link) and link.up for link in seen):
+    if not any(isinstance(link, Link) and link.up for link in seen):
         return State.DOWN
-    if services and not any(service.id in there for service in services):
+    if not any(service.id in there for service in services):
         return State.DOWN
     return State.DRIFTED

@@ -56,8 +56,8 @@ def summary(plan: Plan) -> str:
     return "; ".join(parts)
 
 
-def render_recap(plan: Plan, outcome: Outcome, *, colour: bool = False) -> str:
-    """What an apply came to: what failed and was skipped, then counts of decoys; with a final newline."""
+def render_recap(plan: Plan, outcome: Outcome, *, command: str = "apply", colour: bool = False) -> str:
+    """What a command came to: what failed and was skipped, then counts of decoys; with a final newline."""
     lines = [f"failed   {op.label}: {message}" for op, message in outcome.failed]
     lines += [f"skipped  {op.label}: {why}" for op, why in outcome.skipped]
     if outcome.error and not outcome.failed:
@@ -83,7 +83,7 @@ def render_recap(plan: Plan, outcome: Outcome, *, colour: bool = False) -> str:
         )
     if outcome.stopped:
         parts.append("stopped")
-    lines.append(f"apply: {'; '.join(parts)}")
+    lines.append(f"{command}: {'; '.join(parts)}")
     return "\n".join(lines) + "\n"
 
 

@@ -10,6 +10,8 @@ from decnet.ini.model import Document, Option, Parent, Section, Text
 from decnet.ini.names import ENV, KEY, NAME, NAME_LENGTH, fold, quote
 from decnet.ini.ranges import check
 
+MAX_HEADER = 1_000_000
+"""Characters between the brackets of a section header."""
 MAX_PROBLEMS = 1000
 """Reading stops here: nobody reads more, and a file of another kind must not fill the memory."""
 
@@ -46,6 +48,10 @@ class Parser:
     def _open(self, header: Header) -> None:
         self._before_any = True
         if not header.inner and not header.source.lstrip(WHITE).startswith("[]"):
+            return
+        if len(header.inner) > MAX_HEADER:
+            span = Span(self.file, header.line, header.column, 1, header.source)
+            self._problem("too-large", f"the section header is longer than {MAX_HEADER} characters", span)
             return
         parts = [self._trim(header, start, end) for start, end in split_header(header.inner)]
         (name, span), *parents = parts

@@ -33,9 +33,16 @@ class Record:
 def records(problems: Sequence[Problem]) -> tuple[Record, ...]:
     """Every problem, in order, for a JSON encoder."""
     return tuple(
-        Record(p.span.file, p.span.line, p.span.column, p.code, p.message, p.hint, p.severity.value)
+        Record(
+            _encodable(p.span.file), p.span.line, p.span.column, p.code, p.message, p.hint, p.severity.value
+        )
         for p in problems
     )
+
+
+def _encodable(file: str) -> str:
+    """The name of a file without the surrogates that stand for bytes that are no UTF-8 (PEP 383)."""
+    return file.encode("utf-8", "backslashreplace").decode()
 
 
 def render(problems: Sequence[Problem], shown: int = SHOWN) -> str:

@@ -14,13 +14,11 @@ from decnet.decoy.protocol import ServiceBundle
 from decnet.errors import InvalidInput, Problem
 from decnet.render.templates import Templates
 from decnet.services import Facts, Host, Neighbour, personas
+from decnet.services.neighbours import PLACEHOLDERS, SLOTS
 from decnet.spec import Decoy, Identity, Network, Service
 
-NEIGHBOURS = 8
-"""Hosts of the fleet that a decoy knows by name: those nearest to it in the file, so that cost stays linear."""
-FLEET = "fleet/"
-"""Files below this folder say what a host knows of its neighbours. They are left out of the hash: a decoy that comes,
-goes or moves must not change the others, whose notes on it go stale until their own next change, as real ones do."""
+_INVENTED = ("dc01", "fs01", "mail01", "backup01", "print01", "intranet", "vpn01", "wiki01", "git01", "nas01")
+"""Hosts that a company has beside its decoys: they fill up the neighbourhood of a small fleet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +35,11 @@ def bundles(network: Network, identity: Identity, templates: Templates) -> Mappi
     """Every bundle, by decoy and service. Raises `InvalidInput` with every template that fails, once each."""
     rendered: dict[tuple[str, str], Bundle] = {}
     problems: dict[tuple[str, int, str], Problem] = {}
-    for decoy, host in hosts(network, identity):
+    around = _neighbourhoods(network, identity)
+    for (decoy, host), neighbours in zip(hosts(network, identity), around, strict=True):
         for service in decoy.services:
             try:
-                rendered[decoy.name, service.name] = _bundle(decoy, service, host, templates)
+                rendered[decoy.name, service.name] = _bundle(decoy, service, host, templates, neighbours)
             except InvalidInput as error:
                 for problem in error.problems:
                     problems.setdefault((problem.span.file, problem.span.line, problem.message), problem)
@@ -52,13 +51,10 @@ def bundles(network: Network, identity: Identity, templates: Templates) -> Mappi
 def hosts(network: Network, identity: Identity) -> Iterator[tuple[Decoy, Host]]:
     """Each decoy with the machine it claims to be."""
     gateways = {lan.name: (lan.gateway, lan.subnet.prefixlen) for lan in network.lans}
-    fleet = [Neighbour(decoy.hostname, str(decoy.ip)) for decoy in network.decoys]
-    for position, decoy in enumerate(network.decoys):
+    for decoy in network.decoys:
         gateway, prefix = gateways[decoy.lan]
         drawn = identity.of(decoy.name)
         booted = identity.created - timedelta(seconds=decoy.uptime)
-        start = max(0, min(position - NEIGHBOURS // 2, len(fleet) - NEIGHBOURS - 1))
-        near = fleet[start : start + NEIGHBOURS + 1]
         yield (
             decoy,
             Host(
@@ -74,14 +70,33 @@ def hosts(network: Network, identity: Identity) -> Iterator[tuple[Decoy, Host]]:
                 installed=booted - timedelta(minutes=drawn.child("installed").integer(20 * 1440, 500 * 1440)),
                 booted=booted,
                 services=tuple(service.name for service in decoy.services),
-                neighbours=tuple(one for one in near if one.ip != str(decoy.ip)),
+                neighbours=PLACEHOLDERS,
                 choices=identity.choices(network.seed, decoy.name),
                 identity=drawn,
             ),
         )
 
 
-def _bundle(decoy: Decoy, service: Service, host: Host, templates: Templates) -> Bundle:
+def _neighbourhoods(network: Network, identity: Identity) -> Iterator[tuple[Neighbour, ...]]:
+    """For each decoy those nearest to it in the file (so that the cost stays linear), then invented ones."""
+    fleet = [Neighbour(decoy.hostname, str(decoy.ip)) for decoy in network.decoys]
+    subnets = {lan.name: lan.subnet for lan in network.lans}
+    for position, decoy in enumerate(network.decoys):
+        start = max(0, min(position - SLOTS // 2, len(fleet) - SLOTS - 1))
+        near = [one for at, one in enumerate(fleet[start : start + SLOTS + 1], start) if at != position][
+            :SLOTS
+        ]
+        if len(near) < SLOTS:
+            draw, subnet = identity.choices(network.seed, "neighbours"), subnets[decoy.lan]
+            names = draw.sample(_INVENTED, SLOTS - len(near))
+            last = min(subnet.num_addresses - 2, 250)
+            near += [Neighbour(name, str(subnet[draw.integer(1, last)])) for name in names]
+        yield tuple(near)
+
+
+def _bundle(
+    decoy: Decoy, service: Service, host: Host, templates: Templates, neighbours: tuple[Neighbour, ...]
+) -> Bundle:
     kind = service.type
     persona = kind.fill(service.persona, host)
     context = {"host": host, "persona": persona, "service": kind, **kind.context(persona, host)}
@@ -105,10 +120,10 @@ def _bundle(decoy: Decoy, service: Service, host: Host, templates: Templates) ->
             booted=host.booted.timestamp(),
         ),
     )
-    own = {path: data for path, data in files.items() if not path.startswith(FLEET)}
-    content = _encode(bundle)
-    hashed = content if len(own) == len(files) else _encode(dataclasses.replace(bundle, files=own))
-    return Bundle(decoy.name, service.name, content, hashlib.blake2b(hashed, digest_size=20).hexdigest())
+    content = _encode(dataclasses.replace(bundle, neighbours=neighbours))
+    return Bundle(
+        decoy.name, service.name, content, hashlib.blake2b(_encode(bundle), digest_size=20).hexdigest()
+    )
 
 
 def _encode(bundle: ServiceBundle) -> bytes:

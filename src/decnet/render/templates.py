@@ -13,6 +13,7 @@ import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 import decnet
+from decnet.draw import Draw
 from decnet.errors import InvalidInput, Problem, Span
 
 INSTALLED = Path(decnet.__file__).parent / "templates"
@@ -100,8 +101,17 @@ def _pattern(pattern: str) -> jinja2.Template:
     return _environment(None).from_string(pattern)
 
 
-def _environment(loader: jinja2.BaseLoader | None) -> ImmutableSandboxedEnvironment:
-    return ImmutableSandboxedEnvironment(
+class _Sandbox(ImmutableSandboxedEnvironment):
+    """The sandbox, with a short way for our own values: their public attributes are what templates are given."""
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        if attr[:1] != "_" and (type(obj) is Draw or hasattr(type(obj), "__dataclass_fields__")):
+            return True
+        return super().is_safe_attribute(obj, attr, value)
+
+
+def _environment(loader: jinja2.BaseLoader | None) -> _Sandbox:
+    return _Sandbox(
         loader=loader,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

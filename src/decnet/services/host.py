@@ -7,14 +7,7 @@ from datetime import datetime
 
 from decnet.catalog import Distro, Os
 from decnet.draw import Draw
-
-
-@dataclass(frozen=True, slots=True)
-class Neighbour:
-    """Another host of the same company."""
-
-    hostname: str
-    ip: str
+from decnet.services.neighbours import Neighbour
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +32,7 @@ class Host:
     booted: datetime
     services: tuple[str, ...]
     neighbours: tuple[Neighbour, ...]
+    """Six other hosts, as placeholders: see `decnet.services.neighbours`."""
     choices: Draw
     identity: Draw
 

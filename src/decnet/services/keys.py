@@ -6,6 +6,7 @@ Callers make RSA keys when they are first asked for, off the event loop.
 
 from __future__ import annotations
 
+from Crypto.IO import PKCS8 as _PKCS8  # noqa: F401 (RSA imports it when it is first used: too late, once privileges are gone)
 from Crypto.PublicKey import RSA
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import load_der_private_key

@@ -76,16 +76,10 @@ class Pool:
 
 
 def free_subnet(used: Iterable[IPv4Network]) -> IPv4Network | None:
-    """The first /24 of 198.18.0.0/15 that overlaps nothing in ``used``; None when there is none."""
+    """The first /24 of 198.18.0.0/15 that overlaps nothing in ``used``, if there is one."""
     occupied = tuple(used)
-    return next(
-        (
-            candidate
-            for candidate in BENCHMARK.subnets(new_prefix=24)
-            if not any(map(candidate.overlaps, occupied))
-        ),
-        None,
-    )
+    subnets = BENCHMARK.subnets(new_prefix=24)
+    return next((one for one in subnets if not any(map(one.overlaps, occupied))), None)
 
 
 def parse_mac(text: str) -> str | None:

@@ -107,7 +107,9 @@ class Fleet:
         keys, findings = preset.read, self._findings
         lan = self._lan(preset)
         found = members(preset.section, keys, findings)
-        if lan is None or not found:
+        if lan is None:
+            for member in found:
+                self._services_of(member.name, preset)
             return []
         ip = keys.keys.ip
         single = ip is not None and ip.first == ip.last
@@ -118,21 +120,22 @@ class Fleet:
                 keys.at("ip"),
                 "write a range a-b, or leave the address to the pool",
             )
-            return []
+            ip = None
         if ip is not None and int(ip.last) - int(ip.first) + 1 < len(found):
             findings.error(
                 "pool-exhausted",
                 f"the range has fewer addresses than the {len(found)} decoys of the group",
                 keys.at("ip"),
             )
-            return []
+            ip = None
         seats: list[_Seat] = []
         for position, member in enumerate(found):
             address = ip.first + position if ip is not None else None
-            if self._is_free_name(member, preset) and (
-                address is None or self._is_free(address, lan, preset)
-            ):
-                seats.append(_Seat(member, preset, lan, address))
+            if not self._is_free_name(member, preset):
+                continue
+            if address is not None:
+                self._check_address(address, lan, preset)
+            seats.append(_Seat(member, preset, lan, address))
         return seats
 
     def _lan(self, preset: Preset) -> Lan | None:
@@ -155,8 +158,8 @@ class Fleet:
             )
         return other is span
 
-    def _is_free(self, address: IPv4Address, lan: Lan, preset: Preset) -> bool:
-        """Whether a declared address can be had; says why not."""
+    def _check_address(self, address: IPv4Address, lan: Lan, preset: Preset) -> None:
+        """Says why a declared address cannot be had. Its decoy is made all the same: the rest of it is checked."""
         span = preset.read.at("ip")
         problem: tuple[str, str] | None = None
         owner = self._setting.machine.owner(address) if address != lan.gateway else ""
@@ -173,20 +176,17 @@ class Fleet:
         if problem:
             code, message = problem
             self._findings.error(code, message, span)
-            return False
+            return
         other = self._taken.addresses.setdefault(address, span)
         if other is not span:
             self._findings.error("address-used-twice", f"{address} is used twice", span, related=(other,))
-        return other is span
 
     def _decoy(self, seat: _Seat, ip: IPv4Address) -> Decoy:
         preset, name, setting = seat.preset, seat.member.name, self._setting
         keys = preset.read.keys
         choices = setting.identity.choices(setting.general.keys.seed, name)
         distro = choices.child("distro").pick(preset.distros) if preset.distros else None
-        names = service_names(preset, self._sources, choices.child("services"), self._findings)
-        services = tuple(self._service(one, preset, name) for one in names)
-        self._check_ports(services)
+        services = self._services_of(name, preset)
         uptime = (
             int(keys.uptime)
             if keys.uptime is not None
@@ -210,6 +210,13 @@ class Fleet:
             span=preset.section.span,
             spans=preset.read.spans,
         )
+
+    def _services_of(self, member: str, preset: Preset) -> tuple[Service, ...]:
+        draw = self._setting.identity.choices(self._setting.general.keys.seed, member).child("services")
+        names = service_names(preset, self._sources, draw, self._findings)
+        services = tuple(self._service(one, preset, member) for one in names)
+        self._check_ports(services)
+        return services
 
     def _service(self, name: str, preset: Preset, member: str) -> Service:
         own = f"{member}.{name}".lower()

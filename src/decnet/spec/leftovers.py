@@ -32,7 +32,7 @@ def check_leftovers(
             continue
         if service in services:
             _check_persona(document, section, services[service], findings)
-        if base in runs and not shared and service in services:
+        if base in runs and not shared and service in services and not findings.errors:
             message = f'"{base}" does not run {service}: [{section.name}] has no effect'
             findings.warn("no-effect", message, section.span, f"add {service} to its services, or remove it")
         elif base not in runs and not shared and not (findings.errors and _may_be_member(base, groups)):

@@ -93,7 +93,11 @@ class Findings:
     def stop(self) -> None:
         """Raise `InvalidInput` with everything found, if there is an error among it."""
         if self.errors:
-            raise InvalidInput((*self.errors, *self.warnings))
+            raise InvalidInput((*sorted(self.errors, key=_place), *sorted(self.warnings, key=_place)))
+
+
+def _place(problem: Problem) -> tuple[str, int, int]:
+    return problem.span.file, problem.span.line, problem.span.column
 
 
 def read(

@@ -6,7 +6,7 @@ import hashlib
 
 import msgspec
 
-from decnet.world import Decoy, Kind, Lan, Link, Resource, Service, Stack
+from decnet.spec.resources import Decoy, Kind, Lan, Link, Resource, Service, Stack
 
 HASH_VERSION = 1
 """Goes up when an encoding changes; a hash is compared with one of its own version only."""

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 from decnet.errors import Span, StateError
 from decnet.spec import Held, Identity
-from decnet.world import Id, Lan, Link, Resource
+from decnet.spec.resources import Id, Lan, Link, Resource
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,11 @@ from sqlalchemy.dialects.sqlite import insert
 
 from decnet.errors import Span, StateError
 from decnet.spec import Identity
+from decnet.spec.resources import Id, Resource, Service
 from decnet.state import schema
 from decnet.state.database import guarded, reading
 from decnet.state.documents import HASH_VERSION, decode, digest, encode
 from decnet.state.model import About, Effect, Entry, Failure, Saved, Snapshot
-from decnet.world import Id, Resource, Service
 
 KEPT_RUNS = 20
 """Runs whose journal is kept."""

@@ -1,7 +1,6 @@
 """The only code that touches the machine."""
 
-from decnet.world.api import Observed, World
-from decnet.world.resources import (
+from decnet.spec.resources import (
     Decoy,
     Driver,
     Id,
@@ -14,6 +13,7 @@ from decnet.world.resources import (
     Stack,
     policies,
 )
+from decnet.world.api import Observed, World
 
 __all__ = [
     "Decoy",

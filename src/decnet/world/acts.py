@@ -8,10 +8,10 @@ import time
 
 from decnet.decoy.protocol import Request, Running
 from decnet.errors import WorldError
+from decnet.spec.resources import Decoy, Driver, Lan, Link, Resource, Service, Stack
 from decnet.world import lans, links, messages, names, namespaces, observe, refusal, sockets
 from decnet.world.netlink import Socket
 from decnet.world.processes import Processes
-from decnet.world.resources import Decoy, Driver, Lan, Link, Resource, Service, Stack
 
 _PORT_SECONDS = 2.0
 """How long a port may take to become free after its service was stopped."""

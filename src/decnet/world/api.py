@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from decnet.world.resources import Id, Resource
+from decnet.spec.resources import Id, Resource
 
 
 @dataclass(frozen=True, slots=True)

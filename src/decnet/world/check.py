@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from decnet.errors import MissingCapability
+from decnet.spec.resources import Driver, Lan, Link, Resource
 from decnet.world import namespaces
 from decnet.world.netlink import NetlinkError, Socket
-from decnet.world.resources import Driver, Lan, Link, Resource
 
 _CAPABILITIES = {"CAP_NET_ADMIN": 12, "CAP_SYS_ADMIN": 21}
 """Bits of capabilities(7)."""

@@ -15,9 +15,7 @@ from enum import StrEnum
 from typing import Any
 
 from decnet.errors import WorldError
-from decnet.world.api import Observed
-from decnet.world.names import lan_interface
-from decnet.world.resources import (
+from decnet.spec.resources import (
     Decoy,
     Driver,
     Id,
@@ -30,6 +28,8 @@ from decnet.world.resources import (
     Stack,
     policies,
 )
+from decnet.world.api import Observed
+from decnet.world.names import lan_interface
 
 
 class Killed(BaseException):

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
-from decnet.errors import WorldError
 from decnet.world.netlink import IFF_LOWER_UP, IFF_UP, Socket
-
-_POOL = IPv4Network("198.18.0.0/15")
-"""Set aside for benchmarks (RFC 2544), and so in use on no LAN."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +75,3 @@ def look() -> Host:
         ipaddress.IPv4Address(first.gateway) if first and first.gateway else None,
         tuple(sorted(subnets)),
     )
-
-
-def free_subnet(taken: Iterable[IPv4Network], prefix: int = 24) -> IPv4Network:
-    """The first subnet of 198.18.0.0/15 that overlaps none of ``taken``. Raises `WorldError` when there is none."""
-    used = tuple(taken)
-    for subnet in _POOL.subnets(new_prefix=prefix):
-        if not any(subnet.overlaps(other) for other in used):
-            return subnet
-    raise WorldError(f"no /{prefix} of {_POOL} is free", hint="give the LAN a subnet in the file")

@@ -9,9 +9,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 
+from decnet.spec.resources import Driver, Lan
 from decnet.world import messages, names, namespaces, ownership, refusal
 from decnet.world.netlink import IFF_UP, LinkSeen, Socket
-from decnet.world.resources import Driver, Lan
 
 
 def create(kernel: Socket, network: str, lan: Lan) -> None:

@@ -9,9 +9,9 @@ import contextlib
 import errno
 import time
 
+from decnet.spec.resources import Driver, Link
 from decnet.world import lans, messages, names, namespaces, refusal
 from decnet.world.netlink import LinkSeen, NetlinkError, Socket
-from decnet.world.resources import Driver, Link
 
 _DYING_SECONDS = 2.0
 """A namespace whose name is gone keeps its macvlans, and their MACs, until the kernel's workqueue gets to it."""

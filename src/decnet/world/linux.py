@@ -9,11 +9,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from decnet.spec.resources import Decoy, Resource, Service
 from decnet.world import check, observe, spawn
 from decnet.world.api import Observed
 from decnet.world.netlink import Socket
 from decnet.world.processes import Processes
-from decnet.world.resources import Decoy, Resource, Service
 
 if TYPE_CHECKING:
     from decnet.world.acts import Acts

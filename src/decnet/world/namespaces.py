@@ -20,6 +20,8 @@ from decnet.errors import WorldError
 from decnet.world import names
 
 FOLDER = Path("/run/netns")
+_MOUNTS = 8
+"""How often the folder may be mounted over itself: once by us, or by each tool that did not see the others' mount."""
 _CLONE_NEWNET = 0x4000_0000
 _MS_BIND, _MS_REC, _MS_SHARED = 0x1000, 0x4000, 0x10_0000
 _MNT_DETACH = 2
@@ -164,6 +166,7 @@ def remove_all(network: str) -> None:
             decoy = names.decoy_of(network, entry.name)
             if decoy is not None:
                 remove(network, decoy)
+    _tidy_folder()
 
 
 def _touch(target: Path) -> None:
@@ -188,6 +191,17 @@ def _prepare_folder() -> None:
                 raise
             _mount(str(FOLDER), str(FOLDER), _MS_BIND | _MS_REC)
             _mount("", str(FOLDER), _MS_SHARED | _MS_REC)
+
+
+def _tidy_folder() -> None:
+    """Without a name left in it, the folder goes as it came; ip-netns(8) makes it anew when it needs it."""
+    with _folder_lock, contextlib.suppress(OSError):
+        if any(FOLDER.iterdir()):
+            return
+        with contextlib.suppress(OSError):
+            for _ in range(_MOUNTS):
+                _call("umount2", str(FOLDER).encode(), 0)
+        FOLDER.rmdir()
 
 
 def _sysctl_path(key: str) -> str:

@@ -1,4 +1,4 @@
-"""Look at everything of one network, and say it in the words of `decnet.world.resources`.
+"""Look at everything of one network, and say it in the words of `decnet.spec.resources`.
 
 One thread goes through all the namespaces, three dumps in each: 0.2 ms a decoy. Changes nothing, loads no pyroute2.
 """
@@ -11,9 +11,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from decnet.spec.resources import Decoy, Driver, Id, Kind, Lan, Link, Resource, Stack
 from decnet.world import names, namespaces, ownership, refusal
 from decnet.world.netlink import IFF_LOWER_UP, IFF_UP, AddressSeen, LinkSeen, RouteSeen, Socket
-from decnet.world.resources import Decoy, Driver, Id, Kind, Lan, Link, Resource, Stack
 
 
 class Inside(NamedTuple):

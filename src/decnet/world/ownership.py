@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from decnet.spec.resources import Driver, Lan
 from decnet.world import names
 from decnet.world.netlink import LinkSeen
-from decnet.world.resources import Driver, Lan
 
 
 def lan_is_ours(seen: LinkSeen, network: str, lan_name: str) -> bool:

@@ -8,8 +8,8 @@ import os
 from collections.abc import Iterator
 
 from decnet.errors import WorldError
+from decnet.spec.resources import Lan, Link, Resource
 from decnet.world.netlink import LinkSeen
-from decnet.world.resources import Lan, Link, Resource
 
 _HINTS = {
     errno.EPERM: "run as root: sudo decnet …",

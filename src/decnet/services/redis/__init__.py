@@ -39,10 +39,14 @@ def fill(persona: Persona, host: Host) -> Persona:
 
 
 def context(persona: Persona, host: Host) -> Mapping[str, Any]:
-    """What the templates draw from: ``content`` (choices of this host) and ``version`` as numbers."""
+    """What ``server`` is rendered from: the package's ``family``, the ``system`` as INFO names it, ``choices`` (32 hex
+    digits: what the server draws its content from) and ``locked``, yes or no."""
+    distro = host.distro
     return {
-        "content": host.choices.child("redis", "content"),
-        "version": version_numbers(persona.redis_version),
+        "family": distro.family if distro else "",
+        "system": f"Linux {distro.kernel} {distro.machine}" if distro else "Linux 5.15.0-91-generic x86_64",
+        "choices": host.choices.child("redis", "content").hex(16),
+        "locked": "no" if persona.hardened else "yes",
     }
 
 

@@ -96,32 +96,46 @@ _UNITS = {
 ALIASES = {"slave": "replica", "ziplist": "listpack"}
 
 
-def defaults() -> dict[str, bytes]:
-    """CONFIG GET * of a fresh server."""
-    return _parse((DATA / "config.txt").read_bytes())
-
-
 def _parse(text: bytes) -> dict[str, bytes]:
-    found = {}
-    for line in text.splitlines():
-        name, _, value = line.partition(b" ")
-        if name:
-            found[name.decode()] = value
-    return found
+    lines = [line.partition(b" ") for line in text.splitlines() if line]
+    return {name.decode(): value for name, _, value in lines}
+
+
+_DEFAULTS = _parse((DATA / "config.txt").read_bytes())
+"""CONFIG GET * of a fresh server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What is rendered for one decoy: a seed for its content, its parameters, its facts for INFO."""
+
+    choices: bytes
+    config: Mapping[str, bytes]
+    info: Mapping[str, str]
+
+    @classmethod
+    def parse(cls, rendered: bytes) -> Own:
+        """Three blocks of ``name value`` lines. Raises `KeyError` or `ValueError` when they are not that."""
+        seed, config, info = (_parse(block) for block in rendered.split(b"\n\n"))
+        return cls(
+            bytes.fromhex(seed["choices"].decode()),
+            config,
+            {name: value.decode() for name, value in info.items()},
+        )
 
 
 @dataclass(slots=True)
 class Config:
     """The parameters by name, values as CONFIG GET tells them."""
 
-    values: dict[str, bytes] = field(default_factory=defaults)
+    values: dict[str, bytes] = field(default_factory=_DEFAULTS.copy)
     directories: frozenset[bytes] = frozenset()
     """The folders that there are, for ``dir``."""
 
     @classmethod
-    def of(cls, overrides: bytes, directories: bytes) -> Config:
-        """The defaults with what a rendered file (``name value`` lines) says on top; one folder a line."""
-        values = defaults() | _parse(overrides)
+    def of(cls, own: Mapping[str, bytes], directories: bytes) -> Config:
+        """The defaults with a decoy's own on top; ``directories`` are one a line."""
+        values = {**_DEFAULTS, **own}
         return cls(values, frozenset({values["dir"], *directories.split()}))
 
     def __getitem__(self, name: str) -> bytes:

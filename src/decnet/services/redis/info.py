@@ -9,17 +9,21 @@ from functools import lru_cache
 from typing import Any
 
 from decnet.services.redis.state import State
+from decnet.services.redis.table import DATA
 
 STARTUP_MEMORY = 876096
 SYSTEM_MEMORY = 4 * 1024**3 - 173 * 1024**2
 _HIDDEN = frozenset({"commandstats", "latencystats"})
 """Sections that INFO shows only when asked."""
 _FIELD = re.compile(r"\{(\w+)\}")
+_SHAPE = (DATA.parent / "info.txt").read_text(encoding="ascii")
+"""Line by line; ``[>=7.0]`` or ``[>=5.0 <7.0]`` in front of a line says which versions have it."""
+_LINE = re.compile(r"^(?:\[([^]]*)\] )?(.*)$", re.MULTILINE)
 
 
 def report(state: State, wanted: list[bytes]) -> bytes:
     """INFO with its arguments: sections, ``all``, ``default``, ``everything``."""
-    sections = _sections(state.info)
+    sections = _sections(state.version)
     names = {name.lower().decode("latin-1") for name in wanted} or {"default"}
     if names & {"all", "everything"}:
         chosen = [name for name in sections if name != "modules" or "everything" in names]
@@ -36,10 +40,20 @@ def report(state: State, wanted: list[bytes]) -> bytes:
     return "\r\n".join(blocks).encode()
 
 
-@lru_cache(maxsize=512)
-def _sections(text: str) -> Mapping[str, str]:
-    blocks = [block.strip() for block in text.split("\n\n") if block.strip()]
+@lru_cache(maxsize=64)
+def _sections(version: tuple[int, ...]) -> Mapping[str, str]:
+    """The report of a version, block by block."""
+    kept = [match[2] for match in _LINE.finditer(_SHAPE) if _applies(match[1] or "", version)]
+    blocks = [block.strip() for block in "\n".join(kept).split("\n\n") if block.strip()]
     return {block.split("\n", 1)[0].removeprefix("# ").lower(): block for block in blocks}
+
+
+def _applies(conditions: str, version: tuple[int, ...]) -> bool:
+    for condition in conditions.split():
+        bound = tuple(map(int, condition.lstrip(">=<").split(".")))
+        if (version < bound) != condition.startswith("<"):
+            return False
+    return True
 
 
 def human(size: float) -> str:
@@ -59,6 +73,7 @@ def _server(state: State) -> dict[str, str]:
     now = time.time()
     uptime = int(max(1, now - state.facts.booted - 7))
     return {
+        **state.told,
         "process_id": str(state.process_id),
         "run_id": state.run_id,
         "server_time_usec": str(int(now * 1_000_000)),

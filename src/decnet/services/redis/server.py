@@ -12,7 +12,7 @@ from decnet.events import EventType
 from decnet.services import Session, Setting
 from decnet.services.redis import Persona, bait, commands, version_numbers
 from decnet.services.redis.client import Client
-from decnet.services.redis.config import Config
+from decnet.services.redis.config import Config, Own
 from decnet.services.redis.dataset import Dataset
 from decnet.services.redis.execute import Blocked, execute
 from decnet.services.redis.reply import Error, OutputLimit
@@ -36,41 +36,58 @@ def create(setting: Setting, previous: Any = None) -> Redis:
 
 
 class Redis:
-    """One redis server of one decoy."""
+    """One redis server of one decoy. Its state is made when the first visitor comes: most decoys see none for days."""
 
     def __init__(self, setting: Setting, previous: Redis | None = None) -> None:
+        self._setting = setting
+        self._state: State | None = None
+        if previous is not None and previous.started:
+            self._state = self._start(previous.state)
+
+    @property
+    def started(self) -> bool:
+        """Has been visited."""
+        return self._state is not None
+
+    @property
+    def state(self) -> State:
+        """What the server holds."""
+        if self._state is None:
+            self._state = self._start(None)
+        return self._state
+
+    def _start(self, old: State | None) -> State:
+        setting = self._setting
         persona: Persona = setting.persona
         draw = Draw(setting.seed, "redis", "ids")
-        config = Config.of(setting.files["config"], setting.files["directories"])
-        self.state = State(
+        own = Own.parse(setting.files["server"])
+        choices = Draw(own.choices, "redis")
+        config = Config.of(own.config, setting.files["directories"])
+        state = State(
             version=version_numbers(persona.redis_version),
             facts=setting.facts,
             config=config,
             dataset=Dataset(persona.databases),
-            info=setting.files["info"].decode(),
+            told={
+                "redis_version": persona.redis_version,
+                "redis_build_id": choices.child("build", persona.redis_version).hex(8),
+                **own.info,
+            },
             run_id=draw.child("run", str(setting.facts.booted)).hex(20),
             replication_id=draw.child("replication", str(setting.facts.booted)).hex(20),
             process_id=draw.child("pid").integer(380, 1200),
             random=random.Random(draw.child("chance").bytes(16) + time.time_ns().to_bytes(8, "big")),  # noqa: S311 (no secret hangs on it)
             rendered_path=config["dir"] + b"/" + config["dbfilename"],
         )
-        if previous is None:
-            bait.load(
-                self.state.dataset, setting.files["keys.json"], setting.facts.booted, draw.child("keys")
-            )
+        if old is None:
+            shape = bait.shape(setting.files["keys.json"])
+            filling = bait.Filling(shape, setting.facts, choices.child("keys"), draw.child("keys"))
+            bait.load(state.dataset, shape, persona.keys, filling)
         else:
-            self._take_over(previous.state)
-        self.state.loaded = sum(len(db.values) for db in self.state.dataset.databases)
-        self.state.dataset.touched = self.state.touched
-
-    def _take_over(self, old: State) -> None:
-        state = self.state
-        state.stats, state.scripts, state.slowlog = old.stats, old.scripts, old.slowlog
-        state.saved, state.saves, state.next_client = old.saved, old.saves, old.next_client
-        for source, target in zip(old.dataset.databases, state.dataset.databases, strict=False):
-            target.values, target.expires, target.used_at = source.values, source.expires, source.used_at
-        state.dataset.dirty = old.dataset.dirty
-        state.dataset.audit()
+            _take_over(old, state)
+        state.loaded = sum(len(db.values) for db in state.dataset.databases)
+        state.dataset.touched = state.touched
+        return state
 
     async def handle(self, session: Session) -> None:
         """Serve one connection."""
@@ -88,6 +105,16 @@ class Redis:
         finally:
             state.disconnect(client)
             conversation.finish()
+
+
+def _take_over(old: State, state: State) -> None:
+    """What visitors left stays when the persona changes."""
+    state.stats, state.scripts, state.slowlog = old.stats, old.scripts, old.slowlog
+    state.saved, state.saves, state.next_client = old.saved, old.saves, old.next_client
+    for source, target in zip(old.dataset.databases, state.dataset.databases, strict=False):
+        target.values, target.expires, target.used_at = source.values, source.expires, source.used_at
+    state.dataset.dirty = old.dataset.dirty
+    state.dataset.audit()
 
 
 class _Conversation:

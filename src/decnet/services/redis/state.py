@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter, deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from decnet.services.redis.client import Client
@@ -58,13 +59,13 @@ class Stats:
 
 @dataclass(slots=True)
 class State:
-    """One server. ``version`` is its number as a tuple; ``info`` the rendered shape of INFO."""
+    """One server. ``version`` is its number as a tuple; ``told`` the fields of INFO that never move."""
 
     version: tuple[int, ...]
     facts: Facts
     config: Config
     dataset: Dataset
-    info: str
+    told: Mapping[str, str]
     run_id: str
     replication_id: str
     process_id: int

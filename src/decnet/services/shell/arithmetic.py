@@ -57,9 +57,17 @@ class Evaluator:
         if self._rest():
             bad = self._rest()
             if re.match(r"[A-Za-z_0-9$.\"'@#\\{]", bad):
-                kind = "syntax error in expression" if not bad[0] == "." else "syntax error: invalid arithmetic operator"
+                kind = (
+                    "syntax error in expression"
+                    if not bad[0] == "."
+                    else "syntax error: invalid arithmetic operator"
+                )
             else:
-                kind = "syntax error in expression" if bad[0] == ")" else "syntax error: invalid arithmetic operator"
+                kind = (
+                    "syntax error in expression"
+                    if bad[0] == ")"
+                    else "syntax error: invalid arithmetic operator"
+                )
             raise self._fault(kind, bad)
         return result
 

@@ -138,7 +138,9 @@ class Expander:
         fields = Fields()
         await self._parts(self._tilde(word).parts, fields, split=False)
         fields.cut()
-        return " ".join("".join(patterns.escape(t) if q else t for t, q in segments) for segments in fields.done)
+        return " ".join(
+            "".join(patterns.escape(t) if q else t for t, q in segments) for segments in fields.done
+        )
 
     async def segments(self, word: Word) -> list[Segment]:
         """The word's text in pieces that know whether they were quoted."""
@@ -250,7 +252,9 @@ class Expander:
         """``name[index]=value``. Raises `ExpansionFault` for a read-only variable."""
         variable = self.env.variables.get(name, Variable())
         if variable.readonly:
-            raise ExpansionFault(f"{name}: readonly variable" if not self.shell.ash else f"{name}: is read only")
+            raise ExpansionFault(
+                f"{name}: readonly variable" if not self.shell.ash else f"{name}: is read only"
+            )
         if index is not None:
             key = self._key(variable, index)
             items = dict(variable.items or ({"0": variable.value} if name in self.env.variables else {}))
@@ -270,7 +274,11 @@ class Expander:
         if part.indirect:
             name = self._special(name) or ""
             if not re.fullmatch(r"[A-Za-z_]\w*|[@*#?$!-]|\d+", name):
-                raise ExpansionFault(f"{part.name}: invalid indirect expansion" if not name else f"{name}: invalid variable name")
+                raise ExpansionFault(
+                    f"{part.name}: invalid indirect expansion"
+                    if not name
+                    else f"{name}: invalid variable name"
+                )
         many = await self._many(part, name)
         if many is not None:
             await self._list(part, many, fields, split=split)
@@ -282,7 +290,9 @@ class Expander:
         if part.op in (":-", "-", ":+", "+"):
             missing = value is None or (part.op[0] == ":" and not value)
             if missing != (part.op[-1] == "-"):
-                self._value(value or "" if part.op[-1] == "-" else "", fields, quoted=part.quoted, split=split)
+                self._value(
+                    value or "" if part.op[-1] == "-" else "", fields, quoted=part.quoted, split=split
+                )
             elif part.arg is not None:
                 word = part.arg if part.quoted else self._tilde(part.arg)
                 if part.quoted:

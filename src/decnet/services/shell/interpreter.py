@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from decnet.services.shell.machine import Machine
     from decnet.services.shell.session import Shell
 
-SPECIAL_BUILTINS = frozenset((".", ":", "break", "continue", "eval", "exec", "exit", "export", "return", "set", "shift"))
+SPECIAL_BUILTINS = frozenset(
+    (".", ":", "break", "continue", "eval", "exec", "exit", "export", "return", "set", "shift")
+)
 MAX_ARGUMENTS = 2 << 20
 """Bytes of a program's arguments (execve(2), E2BIG)."""
 
@@ -129,7 +131,11 @@ class Interpreter:
         self.env.line = fault.line
         here = fault.wanted.startswith("here-document")
         if self.ash:
-            await self.error("syntax error: unterminated quoted string" if fault.wanted in "'\"`" else "syntax error: unexpected end of file")
+            await self.error(
+                "syntax error: unterminated quoted string"
+                if fault.wanted in "'\"`"
+                else "syntax error: unexpected end of file"
+            )
         elif fault.wanted in ("'", '"', "`", ")", "]", "}"):
             await self.error(f"unexpected EOF while looking for matching `{fault.wanted}'")
         elif not here:
@@ -467,16 +473,17 @@ class Interpreter:
 
     async def _trace(self, words: list[str]) -> None:
         if "x" in self.env.options:
-            shown = " ".join(word if re.fullmatch(r"[\w@%+=:,./-]+", word) else "'" + word.replace("'", "'\\''") + "'" for word in words)
+            shown = " ".join(
+                word if re.fullmatch(r"[\w@%+=:,./-]+", word) else "'" + word.replace("'", "'\\''") + "'"
+                for word in words
+            )
             await self.write_error(f"{self.env.get('PS4') or '+ '}{shown}\n")
 
     async def _with_assignments(self, command: syntax.Simple, words: list[str]) -> int:
         saved = {a.name: self.env.variables.get(a.name) for a in command.assignments}
         for assignment in command.assignments:
             await self.assign(assignment)
-            self.env.variables[assignment.name] = replace(
-                self.env.variables[assignment.name], exported=True
-            )
+            self.env.variables[assignment.name] = replace(self.env.variables[assignment.name], exported=True)
         try:
             return await self.invoke(words)
         finally:
@@ -533,7 +540,9 @@ class Interpreter:
         if function is not None:
             return await self.call(function, words)
         builtin = BUILTINS.get(name)
-        if builtin is not None and not (self.ash and name in ("declare", "shopt", "typeset", "pushd", "popd", "dirs")):
+        if builtin is not None and not (
+            self.ash and name in ("declare", "shopt", "typeset", "pushd", "popd", "dirs")
+        ):
             return await self._guard(Run(self, words, builtin=True), builtin)
         return await self.program(words)
 
@@ -573,7 +582,11 @@ class Interpreter:
         if "/" in name:
             await self.error(f"{name}: No such file or directory" if not self.ash else f"{name}: not found")
         else:
-            shown = name if self.ash or name.isprintable() else "$'" + name.encode("unicode_escape").decode().replace("\\udc", "\\x") + "'"
+            shown = (
+                name
+                if self.ash or name.isprintable()
+                else "$'" + name.encode("unicode_escape").decode().replace("\\udc", "\\x") + "'"
+            )
             await self.error(f"{shown}: not found" if self.ash else f"{shown}: command not found")
         return 127
 
@@ -613,7 +626,9 @@ class Interpreter:
 
     async def _foreign(self, path: str, shown: str, words: list[str]) -> int:
         """A file that was brought here: a script is interpreted by us, anything else starts and goes away."""
-        content = self.machine.fs.read(self.machine_root, path) if self.env.who.uid == 0 else self._readable(path)
+        content = (
+            self.machine.fs.read(self.machine_root, path) if self.env.who.uid == 0 else self._readable(path)
+        )
         self.session.note_execution(path)
         if content.startswith(b"\x7fELF"):
             await asyncio.sleep(0.05)
@@ -628,7 +643,11 @@ class Interpreter:
             if interpreter == "env" and match[2]:
                 interpreter = match[2]
             if not self.find(match[1]):
-                await self.error(f"{shown}: {match[1]}: bad interpreter: No such file or directory" if not self.ash else f"{shown}: not found")
+                await self.error(
+                    f"{shown}: {match[1]}: bad interpreter: No such file or directory"
+                    if not self.ash
+                    else f"{shown}: not found"
+                )
                 return 126 if not self.ash else 127
             if interpreter not in ("sh", "bash", "dash", "ash"):
                 return await self.invoke([interpreter, path, *words[1:]])
@@ -698,7 +717,11 @@ class Interpreter:
                 reason = os.strerror(problem.errno) if problem.errno else str(problem)
                 if self.ash:
                     create = "create" if ">" in redirect.op else "open"
-                    reason = {"No such file or directory": "nonexistent directory" if create == "create" else "no such file"}.get(reason, reason)
+                    reason = {
+                        "No such file or directory": "nonexistent directory"
+                        if create == "create"
+                        else "no such file"
+                    }.get(reason, reason)
                     await self.error(f"can't {create} {name}: {reason}")
                 else:
                     await self.error(f"{name}: {reason}")
@@ -763,7 +786,12 @@ class Interpreter:
             return self.source(path, name)
         flags = os.O_WRONLY | os.O_CREAT
         flags |= os.O_APPEND if op == ">>" else 0 if op == "<>" else os.O_TRUNC
-        if "C" in self.env.options and op == ">" and self.machine.fs.exists(self.env.who, path) and path != "/dev/null":
+        if (
+            "C" in self.env.options
+            and op == ">"
+            and self.machine.fs.exists(self.env.who, path)
+            and path != "/dev/null"
+        ):
             raise OSError(errno.EEXIST, "", name)
         try:
             file = self.machine.fs.open(self.env.who, path, flags, 0o666 & ~self.env.umask)
@@ -855,7 +883,11 @@ class Interpreter:
         for position, part in enumerate(parts):
             if not part:
                 if position and position == len(parts) - 1:
-                    found = [path + "/" for path in found if self.machine.fs.exists(self.env.who, self.path(path + "/"))]
+                    found = [
+                        path + "/"
+                        for path in found
+                        if self.machine.fs.exists(self.env.who, self.path(path + "/"))
+                    ]
                 continue
             found = await self._step(found, part)
             if not found:

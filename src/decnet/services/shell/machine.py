@@ -224,7 +224,9 @@ class Machine:
         taken = {login.tty for login in self.logins}
         name = next(f"pts/{n}" for n in range(10_000) if f"pts/{n}" not in taken) if tty else ""
         terminal = name or "?"
-        daemon = self.processes.spawn("root", "?", f"sshd: {user} [priv]", parent=self.processes.first("sshd"))
+        daemon = self.processes.spawn(
+            "root", "?", f"sshd: {user} [priv]", parent=self.processes.first("sshd")
+        )
         child = self.processes.spawn(user, "?", f"sshd: {user}@{name or 'notty'}", parent=daemon.pid)
         shell = self.user(user).shell.rpartition("/")[2] or "sh"
         process = self.processes.spawn(user, terminal, f"-{shell}" if tty else shell, parent=child.pid)

@@ -103,7 +103,9 @@ def directory(mode: int = 0o755, *, mtime: float = -60) -> Node:
     return Node(stat.S_IFDIR | mode, mtime=mtime, children={})
 
 
-def regular(data: bytes | Callable[[], bytes], mode: int = 0o644, *, mtime: float = -60, size: int = 0) -> Node:
+def regular(
+    data: bytes | Callable[[], bytes], mode: int = 0o644, *, mtime: float = -60, size: int = 0
+) -> Node:
     """A file of root's."""
     return Node(stat.S_IFREG | mode, mtime=mtime, data=data, size=size)
 

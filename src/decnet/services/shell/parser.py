@@ -29,13 +29,47 @@ from decnet.services.shell.syntax import (
 )
 
 RESERVED = frozenset(
-    ("if", "then", "elif", "else", "fi", "while", "until", "for", "do", "done", "case", "esac", "in", "{", "}", "!")
+    (
+        "if",
+        "then",
+        "elif",
+        "else",
+        "fi",
+        "while",
+        "until",
+        "for",
+        "do",
+        "done",
+        "case",
+        "esac",
+        "in",
+        "{",
+        "}",
+        "!",
+    )
     + ("function", "[[", "]]", "select", "time")
 )
 CLOSERS = frozenset(("then", "elif", "else", "fi", "do", "done", "esac", "}"))
 DECLARERS = frozenset(("declare", "typeset", "local", "export", "readonly"))
 MAX_ALIASES = 20
-_OPERATORS = (";;&", "<<-", "<<<", "&>>", "&&", "||", ";;", ";&", "|&", "<<", ">>", "<&", ">&", "<>", ">|", "&>")
+_OPERATORS = (
+    ";;&",
+    "<<-",
+    "<<<",
+    "&>>",
+    "&&",
+    "||",
+    ";;",
+    ";&",
+    "|&",
+    "<<",
+    ">>",
+    "<&",
+    ">&",
+    "<>",
+    ">|",
+    "&>",
+)
 _REDIRECT = re.compile(r"(\d{0,3})(<<<|<<-|<<|<&|<>|>>|>&|>\||<|>)")
 _ASSIGN = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(\[|\+?=)")
 _FUNCTION = re.compile(r"([^\s;&|()<>$`\"'\\={}\[\]]+)[ \t]*\([ \t]*\)")
@@ -365,7 +399,9 @@ class Parser(Scanner):
             self._blank_lines()
             if not self.peek():
                 raise Incomplete("]]", self.line())
-            operator = next((op for op in ("&&", "||", "(", ")", "<", ">") if self.text.startswith(op, self.at)), "")
+            operator = next(
+                (op for op in ("&&", "||", "(", ")", "<", ">") if self.text.startswith(op, self.at)), ""
+            )
             if operator:
                 self.at += len(operator)
                 words.append(Word((Lit(operator),), operator))

@@ -23,14 +23,19 @@ def mount(machine: Machine) -> None:
     etc = {
         "/etc/hostname": f"{machine.facts.hostname}\n",
         "/etc/hosts": f"127.0.0.1\tlocalhost\n127.0.1.1\t{machine.facts.hostname}\n::1\tlocalhost ip6-localhost ip6-loopback\n",
-        "/etc/resolv.conf": f"search {machine.facts.domain}\nnameserver {machine.system.gateway}\n" if machine.facts.domain else f"nameserver {machine.system.gateway}\n",
+        "/etc/resolv.conf": f"search {machine.facts.domain}\nnameserver {machine.system.gateway}\n"
+        if machine.facts.domain
+        else f"nameserver {machine.system.gateway}\n",
         "/etc/machine-id": machine.draw.child("machine-id").hex(16) + "\n",
         "/etc/timezone": f"{machine.facts.timezone or 'Etc/UTC'}\n",
         "/etc/fstab": _fstab(machine),
     }
     for path, content in etc.items():
         machine.place(path, content.encode())
-    for name, make in (("auth.log" if machine.family.name != "rhel" else "secure", auth_log), ("syslog" if machine.family.name != "rhel" else "messages", system_log)):
+    for name, make in (
+        ("auth.log" if machine.family.name != "rhel" else "secure", auth_log),
+        ("syslog" if machine.family.name != "rhel" else "messages", system_log),
+    ):
         if machine.fs.exists(ROOT, "/var/log"):
             _log(machine, name, make)
 
@@ -57,18 +62,30 @@ def _proc(machine: Machine) -> dict[str, Node]:
     """The entries of /proc now."""
     system = machine.system
     facts = {
-        "version": lambda: f"Linux version {system.kernel} (debian-kernel@lists.debian.org) (gcc-12 (Debian 12.2.0-14) 12.2.0, GNU ld (GNU Binutils for Debian) 2.40) {system.build}\n" if machine.family.name == "debian" else f"Linux version {system.kernel} (gcc (GCC) 13.2.1) {system.build}\n",
+        "version": lambda: (
+            f"Linux version {system.kernel} (debian-kernel@lists.debian.org) (gcc-12 (Debian 12.2.0-14) 12.2.0, GNU ld (GNU Binutils for Debian) 2.40) {system.build}\n"
+            if machine.family.name == "debian"
+            else f"Linux version {system.kernel} (gcc (GCC) 13.2.1) {system.build}\n"
+        ),
         "cpuinfo": lambda: "\n".join(_cpu(machine, n) for n in range(system.cpus)) + "\n",
         "meminfo": lambda: meminfo(machine),
         "uptime": lambda: f"{machine.uptime():.2f} {machine.uptime() * system.cpus * 0.97:.2f}\n",
-        "loadavg": lambda: "{:.2f} {:.2f} {:.2f} 1/{} {}\n".format(*machine.load(), len(machine.processes.table) + 40, machine.processes.next_pid()),
+        "loadavg": lambda: "{:.2f} {:.2f} {:.2f} 1/{} {}\n".format(
+            *machine.load(), len(machine.processes.table) + 40, machine.processes.next_pid()
+        ),
         "cmdline": lambda: f"BOOT_IMAGE=/boot/vmlinuz-{system.kernel} root=/dev/vda1 ro quiet\n",
         "mounts": lambda: MOUNTS,
-        "filesystems": lambda: "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tcgroup2\nnodev\tdevtmpfs\nnodev\tdevpts\n\text4\n\tvfat\nnodev\toverlay\n",
+        "filesystems": lambda: (
+            "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tcgroup2\nnodev\tdevtmpfs\nnodev\tdevpts\n\text4\n\tvfat\nnodev\toverlay\n"
+        ),
         "stat": lambda: _stat(machine),
         "swaps": lambda: "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n",
-        "partitions": lambda: "major minor  #blocks  name\n\n 254        0   41943040 vda\n 254        1   41811951 vda1\n",
-        "modules": lambda: "virtio_net 73728 0 - Live 0x0000000000000000\next4 983040 1 - Live 0x0000000000000000\n",
+        "partitions": lambda: (
+            "major minor  #blocks  name\n\n 254        0   41943040 vda\n 254        1   41811951 vda1\n"
+        ),
+        "modules": lambda: (
+            "virtio_net 73728 0 - Live 0x0000000000000000\next4 983040 1 - Live 0x0000000000000000\n"
+        ),
     }
     found = {name: _file(make) for name, make in facts.items()}
     found["net"] = Node(stat.S_IFDIR | 0o555, mtime=0, children=lambda: _net(machine))
@@ -96,11 +113,24 @@ def _process(machine: Machine, process: Process) -> Node:
             "mounts": _file(lambda: MOUNTS),
             "environ": regular(b"", 0o400, mtime=0),
             "cgroup": _file(lambda: "0::/user.slice\n" if process.pid > 1 else "0::/init.scope\n"),
-            "limits": _file(lambda: "Limit                     Soft Limit           Hard Limit           Units     \nMax open files            1024                 1048576              files     \n"),
-            "exe": symlink("/usr/bin/" + process.name if process.pid > 1 else "/usr/lib/systemd/systemd", mtime=0),
+            "limits": _file(
+                lambda: (
+                    "Limit                     Soft Limit           Hard Limit           Units     \nMax open files            1024                 1048576              files     \n"
+                )
+            ),
+            "exe": symlink(
+                "/usr/bin/" + process.name if process.pid > 1 else "/usr/lib/systemd/systemd", mtime=0
+            ),
             "cwd": symlink("/", mtime=0),
             "root": symlink("/", mtime=0),
-            "fd": Node(stat.S_IFDIR | 0o500, mtime=0, children={n: symlink(f"/dev/{process.tty}" if process.tty != "?" else "/dev/null", mtime=0) for n in "012"}),
+            "fd": Node(
+                stat.S_IFDIR | 0o500,
+                mtime=0,
+                children={
+                    n: symlink(f"/dev/{process.tty}" if process.tty != "?" else "/dev/null", mtime=0)
+                    for n in "012"
+                },
+            ),
         }
         for node in made.values():
             node.uid = node.gid = uid
@@ -111,7 +141,9 @@ def _process(machine: Machine, process: Process) -> Node:
 
 def _cpu(machine: Machine, number: int) -> str:
     hertz = 2100 + machine.draw.child("cpu").integer(0, 900) + machine.draw.child("hz").integer(0, 999) / 1000
-    return text("cpuinfo.txt").format(number=number, hertz=f"{hertz:.3f}", bogo=f"{hertz * 2:.2f}", cpus=machine.system.cpus)
+    return text("cpuinfo.txt").format(
+        number=number, hertz=f"{hertz:.3f}", bogo=f"{hertz * 2:.2f}", cpus=machine.system.cpus
+    )
 
 
 def memory(machine: Machine) -> tuple[int, int, int, int]:
@@ -127,25 +159,82 @@ def memory(machine: Machine) -> tuple[int, int, int, int]:
 def meminfo(machine: Machine) -> str:
     """/proc/meminfo."""
     total, used, free, cache = memory(machine)
-    rows = (("MemTotal", total), ("MemFree", free), ("MemAvailable", total - used), ("Buffers", cache // 8), ("Cached", cache * 7 // 8), ("SwapCached", 0), ("Active", used * 3 // 4), ("Inactive", cache // 2), ("Unevictable", 0), ("Mlocked", 0), ("SwapTotal", 0), ("SwapFree", 0), ("Dirty", 124), ("Writeback", 0), ("AnonPages", used // 2), ("Mapped", used // 5), ("Shmem", 1204), ("Slab", total // 30), ("KernelStack", 2416), ("PageTables", 3084), ("CommitLimit", total // 2), ("Committed_AS", used * 2), ("VmallocTotal", 34_359_738_367), ("HugePages_Total", 0), ("DirectMap4k", 104_296), ("DirectMap2M", total - 104_296))
-    return "".join(f"{name + ':':<16}{value:>8} kB\n" if not name.startswith("Huge") else f"{name + ':':<16}{value:>8}\n" for name, value in rows)
+    rows = (
+        ("MemTotal", total),
+        ("MemFree", free),
+        ("MemAvailable", total - used),
+        ("Buffers", cache // 8),
+        ("Cached", cache * 7 // 8),
+        ("SwapCached", 0),
+        ("Active", used * 3 // 4),
+        ("Inactive", cache // 2),
+        ("Unevictable", 0),
+        ("Mlocked", 0),
+        ("SwapTotal", 0),
+        ("SwapFree", 0),
+        ("Dirty", 124),
+        ("Writeback", 0),
+        ("AnonPages", used // 2),
+        ("Mapped", used // 5),
+        ("Shmem", 1204),
+        ("Slab", total // 30),
+        ("KernelStack", 2416),
+        ("PageTables", 3084),
+        ("CommitLimit", total // 2),
+        ("Committed_AS", used * 2),
+        ("VmallocTotal", 34_359_738_367),
+        ("HugePages_Total", 0),
+        ("DirectMap4k", 104_296),
+        ("DirectMap2M", total - 104_296),
+    )
+    return "".join(
+        f"{name + ':':<16}{value:>8} kB\n" if not name.startswith("Huge") else f"{name + ':':<16}{value:>8}\n"
+        for name, value in rows
+    )
 
 
 def _stat(machine: Machine) -> str:
     ticks = int(machine.uptime() * 100)
     cpus = machine.system.cpus
     head = f"cpu  {ticks * cpus // 61} {ticks // 900} {ticks * cpus // 83} {ticks * cpus * 96 // 100} {ticks // 700} 0 {ticks // 2000} 0 0 0\n"
-    each = "".join(f"cpu{n} {ticks // 61} {ticks // 1800} {ticks // 83} {ticks * 96 // 100} {ticks // 1400} 0 {ticks // 4000} 0 0 0\n" for n in range(cpus))
+    each = "".join(
+        f"cpu{n} {ticks // 61} {ticks // 1800} {ticks // 83} {ticks * 96 // 100} {ticks // 1400} 0 {ticks // 4000} 0 0 0\n"
+        for n in range(cpus)
+    )
     return f"{head}{each}ctxt {ticks * 7}\nbtime {int(machine.facts.booted)}\nprocesses {machine.processes.next_pid()}\nprocs_running 1\nprocs_blocked 0\n"
 
 
 def _net(machine: Machine) -> dict[str, Node]:
     return {
         "dev": _file(lambda: _devices(machine)),
-        "arp": _file(lambda: "IP address       HW type     Flags       HW address            Mask     Device\n" + "".join(f"{ip:<16} 0x1         0x2         {mac}     *        eth0\n" for ip, mac, _ in neighbours(machine))),
-        "route": _file(lambda: f"Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\neth0\t00000000\t{_hex_ip(machine.system.gateway)}\t0003\t0\t0\t0\t00000000\t0\t0\t0\n"),
-        "tcp": _file(lambda: "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n" + "".join(f"{n:4}: 00000000:{port:04X} 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 {15000 + port} 1 0000000000000000 100 0 0 10 0\n" for n, (port, _) in enumerate(machine.system.listeners))),
-        "udp": _file(lambda: "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n"),
+        "arp": _file(
+            lambda: (
+                "IP address       HW type     Flags       HW address            Mask     Device\n"
+                + "".join(
+                    f"{ip:<16} 0x1         0x2         {mac}     *        eth0\n"
+                    for ip, mac, _ in neighbours(machine)
+                )
+            )
+        ),
+        "route": _file(
+            lambda: (
+                f"Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\neth0\t00000000\t{_hex_ip(machine.system.gateway)}\t0003\t0\t0\t0\t00000000\t0\t0\t0\n"
+            )
+        ),
+        "tcp": _file(
+            lambda: (
+                "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
+                + "".join(
+                    f"{n:4}: 00000000:{port:04X} 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 {15000 + port} 1 0000000000000000 100 0 0 10 0\n"
+                    for n, (port, _) in enumerate(machine.system.listeners)
+                )
+            )
+        ),
+        "udp": _file(
+            lambda: (
+                "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n"
+            )
+        ),
     }
 
 
@@ -199,7 +288,11 @@ def _sys(machine: Machine) -> dict[str, Node]:
         "version": _file(lambda: machine.system.build + "\n"),
         "ostype": _file(lambda: "Linux\n"),
         "pid_max": _file(lambda: "4194304\n"),
-        "random": Node(stat.S_IFDIR | 0o555, mtime=0, children={"boot_id": _file(lambda: boot), "entropy_avail": _file(lambda: "256\n")}),
+        "random": Node(
+            stat.S_IFDIR | 0o555,
+            mtime=0,
+            children={"boot_id": _file(lambda: boot), "entropy_avail": _file(lambda: "256\n")},
+        ),
     }
     ipv4 = Node(stat.S_IFDIR | 0o555, mtime=0, children={"ip_forward": _file(lambda: "0\n")})
     return {"kernel": kernel, "net": Node(stat.S_IFDIR | 0o555, mtime=0, children={"ipv4": ipv4})}
@@ -222,12 +315,20 @@ def auth_log(machine: Machine) -> str:
     while hour * 3600 + 1020 < now:
         at = hour * 3600 + 1021
         pid = 900 + hour % 7919 * 3
-        lines.append(f"{_stamp(at, host)} CRON[{pid}]: pam_unix(cron:session): session opened for user root(uid=0) by (uid=0)")
-        lines.append(f"{_stamp(at + 0.02, host)} CRON[{pid}]: pam_unix(cron:session): session closed for user root")
+        lines.append(
+            f"{_stamp(at, host)} CRON[{pid}]: pam_unix(cron:session): session opened for user root(uid=0) by (uid=0)"
+        )
+        lines.append(
+            f"{_stamp(at + 0.02, host)} CRON[{pid}]: pam_unix(cron:session): session closed for user root"
+        )
         hour += 1
     for login in machine.logins:
-        lines.append(f"{_stamp(login.since, host)} sshd[{login.pid - 2}]: Accepted password for {login.user} from {login.source or '127.0.0.1'} port 52144 ssh2")
-        lines.append(f"{_stamp(login.since + 0.01, host)} sshd[{login.pid - 2}]: pam_unix(sshd:session): session opened for user {login.user}(uid={machine.user(login.user).uid}) by (uid=0)")
+        lines.append(
+            f"{_stamp(login.since, host)} sshd[{login.pid - 2}]: Accepted password for {login.user} from {login.source or '127.0.0.1'} port 52144 ssh2"
+        )
+        lines.append(
+            f"{_stamp(login.since + 0.01, host)} sshd[{login.pid - 2}]: pam_unix(sshd:session): session opened for user {login.user}(uid={machine.user(login.user).uid}) by (uid=0)"
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -239,9 +340,15 @@ def system_log(machine: Machine) -> str:
     hour = int(max(machine.facts.booted, now - 86_400) // 3600) + 1
     while hour * 3600 + 1021 < now:
         at = hour * 3600
-        lines.append(f"{_stamp(at + 1021.4, host)} CRON[{900 + hour % 7919 * 3 + 1}]: (root) CMD (   cd / && run-parts --report /etc/cron.hourly)")
+        lines.append(
+            f"{_stamp(at + 1021.4, host)} CRON[{900 + hour % 7919 * 3 + 1}]: (root) CMD (   cd / && run-parts --report /etc/cron.hourly)"
+        )
         if hour % 6 == 0:
-            lines.append(f"{_stamp(at + 1822.1, host)} systemd[1]: Starting apt-daily.service - Daily apt download activities...")
-            lines.append(f"{_stamp(at + 1823.7, host)} systemd[1]: apt-daily.service: Deactivated successfully.")
+            lines.append(
+                f"{_stamp(at + 1822.1, host)} systemd[1]: Starting apt-daily.service - Daily apt download activities..."
+            )
+            lines.append(
+                f"{_stamp(at + 1823.7, host)} systemd[1]: apt-daily.service: Deactivated successfully."
+            )
         hour += 1
     return "\n".join(lines) + "\n"

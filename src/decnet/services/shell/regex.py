@@ -163,7 +163,11 @@ class _Translator:
         if token == "\0{":
             bounds, unbounded = self._bounds()
         inside = "".join(self._out[atom:])
-        if (unbounded or bounds[0] == "{") and inside.startswith("(") and re.search(r"(?<!\\)[*+|{?]", inside):
+        if (
+            (unbounded or bounds[0] == "{")
+            and inside.startswith("(")
+            and re.search(r"(?<!\\)[*+|{?]", inside)
+        ):
             self.nested = True
         self.repeats += unbounded
         if self._out[-1][-1:] in "*+?}" and len(self._out) - 1 > atom:

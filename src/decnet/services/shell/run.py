@@ -212,7 +212,9 @@ class Run:
             letter, letters = letters[0], letters[1:]
             place = short.find(letter)
             if place < 0 or letter == ":":
-                message = f"unrecognized option: {letter}" if self.busybox else f"invalid option -- '{letter}'"
+                message = (
+                    f"unrecognized option: {letter}" if self.busybox else f"invalid option -- '{letter}'"
+                )
                 raise UsageFault(message, hint=True)
             if short[place + 1 : place + 2] == ":":
                 if not letters and not rest:

@@ -90,11 +90,20 @@ class Shell:
         """A fresh shell process of a user, with the variables a login sets."""
         machine = self.machine
         account = machine.user(user)
-        shell = account.shell if account.shell.rpartition("/")[2] in ("bash", "sh", "ash", "dash") else machine.family.shell
+        shell = (
+            account.shell
+            if account.shell.rpartition("/")[2] in ("bash", "sh", "ash", "dash")
+            else machine.family.shell
+        )
         name = shell.rpartition("/")[2] or "sh"
         if machine.family.ash:
             name = "sh"
-        made = Environment(machine.credentials(user), cwd or account.home, f"-{name}" if login else name, pid or self.login.pid)
+        made = Environment(
+            machine.credentials(user),
+            cwd or account.home,
+            f"-{name}" if login else name,
+            pid or self.login.pid,
+        )
         path = PATHS["root" if account.uid == 0 else "user"]
         if machine.family.name == "rhel" and account.uid:
             path = f"{account.home}/.local/bin:{account.home}/bin:/usr/local/bin:/usr/bin:/usr/local/sbin:/usr/sbin"
@@ -334,4 +343,8 @@ def _aliases(family: str, *, root: bool) -> dict[str, str]:
         return {"ll": "ls -l --color=auto", "ls": "ls --color=auto", "grep": "grep --color=auto", **safe}
     if family == "debian" and root:
         return {}
-    return {"ls": "ls --color=auto"} if family == "arch" else {"ls": "ls --color=auto", "ll": "ls -alF", "la": "ls -A"}
+    return (
+        {"ls": "ls --color=auto"}
+        if family == "arch"
+        else {"ls": "ls --color=auto", "ll": "ls -alF", "la": "ls -A"}
+    )

@@ -7,6 +7,7 @@ from its DEFAULT crypto policy. Their order is on the wire and part of HASSHServ
 from __future__ import annotations
 
 import re
+import warnings
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha512
@@ -16,12 +17,16 @@ from asyncssh.crypto import Curve25519DH
 from asyncssh.kex import get_kex_algs, register_kex_alg
 from asyncssh.kex_dh import _KexHybridECDH
 from asyncssh.mac import get_mac_algs
+from cryptography.utils import CryptographyDeprecationWarning
 
 from decnet.services.ssh.sntrup import Sntrup761
 
 SNTRUP_OLD = "sntrup761x25519-sha512@openssh.com"
 SNTRUP = "sntrup761x25519-sha512"
 MLKEM = "mlkem768x25519-sha256"
+
+warnings.filterwarnings("ignore", "Diffie-Hellman over finite fields", CryptographyDeprecationWarning)
+"""Sshd offers it, whatever cryptography thinks of it."""
 
 for _name in (SNTRUP, SNTRUP_OLD):
     if _name.encode() not in get_kex_algs():

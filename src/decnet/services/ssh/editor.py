@@ -55,6 +55,7 @@ class Editor:
         self._recalled = 0
         self._draft = ""
         self._tabs = 0
+        self._again = ""
         self._complete: Callable[[str], list[str]] = lambda _text: []
         self._keys: dict[str, Callable[[], None]] = {
             "\x01": lambda: self._go(0),
@@ -114,6 +115,9 @@ class Editor:
 
     async def _key(self) -> str:
         """One key: a character, or a whole escape sequence."""
+        if self._again:
+            key, self._again = self._again, ""
+            return key
         byte = await self._byte()
         if byte == "\x1b":
             second = await self._byte()
@@ -240,12 +244,7 @@ class Editor:
         self._shown, self._shown_at = "", 0
         self._show()
         if key in {"\r", "\n", "\x03"}:
-            self._unread(key)
-
-    def _unread(self, key: str) -> None:
-        push = getattr(self._source, "push_back", None)
-        if push is not None:
-            push(key.encode())
+            self._again = key
 
     def _blank_before(self) -> int:
         return len(re.sub(r"\S+\s*$", "", self._line[: self._at]))
@@ -276,6 +275,7 @@ class Editor:
         elif len(common) > len(word):
             self._replace_word(word, common)
             self._beep()
+            self._tabs = 0  # rl_complete lists only after a Tab that changed nothing
         elif self._tabs > 1:
             await self._list(options)
         else:

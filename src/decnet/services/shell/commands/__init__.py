@@ -11,12 +11,18 @@ TOPICS = (
     "text",
     "sorting",
     "search",
+    "sed",
+    "awk",
     "files",
     "listing",
+    "digests",
+    "archives",
     "system",
     "processes",
     "users",
     "network",
+    "packages",
+    "programs",
 )
 
 

@@ -96,7 +96,13 @@ async def pushd(run: Run) -> int:
 @builtin("exit", "logout")
 async def leave(run: Run) -> int:
     if run.session.interactive and not run.env.subshell and not run.shell.script_name:
-        await run.err("logout\n" if run.env.name.startswith("-") and not run.busybox else "exit\n" if not run.busybox else "")
+        await run.err(
+            "logout\n"
+            if run.env.name.startswith("-") and not run.busybox
+            else "exit\n"
+            if not run.busybox
+            else ""
+        )
     if not run.args:
         raise Leave("exit", run.env.status)
     try:
@@ -142,7 +148,11 @@ async def source(run: Run) -> int:
         text = bytes_text(run.fs.read(run.who, path)[: 1 << 20])
     except OSError as problem:
         reason = os.strerror(problem.errno)
-        await run.err(f"{run.shell.voice()}{name}: {reason}\n" if not run.busybox else f"{run.shell.voice()}.: can't open '{name}': {reason}\n")
+        await run.err(
+            f"{run.shell.voice()}{name}: {reason}\n"
+            if not run.busybox
+            else f"{run.shell.voice()}.: can't open '{name}': {reason}\n"
+        )
         return 1 if not run.busybox else 2
     if run.env.calls > 20:
         return 1
@@ -236,7 +246,9 @@ async def kind(run: Run) -> int:
             continue
         words = {"aliased": "alias", "keyword": "keyword", "function": "function", "builtin": "builtin"}
         if short:
-            shown = next((word for key, word in words.items() if shown.endswith(key) or f"is {key}" in shown), "file")
+            shown = next(
+                (word for key, word in words.items() if shown.endswith(key) or f"is {key}" in shown), "file"
+            )
         await run.out(shown + "\n")
     return status
 
@@ -306,7 +318,11 @@ async def jobs(run: Run) -> int:
         state = "Done" if job.task.done() else "Running"
         pid = f"{job.pid} " if "-l" in run.args else ""
         tail = "" if job.task.done() else " &"
-        await run.out(f"{job.pid}\n" if "-p" in run.args else f"[{job.number}]{mark}  {pid}{state:<24}{job.source}{tail}\n")
+        await run.out(
+            f"{job.pid}\n"
+            if "-p" in run.args
+            else f"[{job.number}]{mark}  {pid}{state:<24}{job.source}{tail}\n"
+        )
     return 0
 
 
@@ -351,7 +367,9 @@ async def history(run: Run) -> int:
         lines.clear()
         return 0
     if run.args and run.args[0] in ("-w", "-a"):
-        run.fs.write(run.who, f"{run.env.get('HOME')}/.bash_history", encode("\n".join(lines) + "\n"), mode=0o600)
+        run.fs.write(
+            run.who, f"{run.env.get('HOME')}/.bash_history", encode("\n".join(lines) + "\n"), mode=0o600
+        )
         return 0
     if run.args and run.args[0].startswith("-"):
         return 0
@@ -363,7 +381,9 @@ async def history(run: Run) -> int:
 
 @builtin("help")
 async def help_text(run: Run) -> int:
-    await run.out("GNU bash, version 5.2.15(1)-release (x86_64-pc-linux-gnu)\nThese shell commands are defined internally.  Type `help' to see this list.\n\n")
+    await run.out(
+        "GNU bash, version 5.2.15(1)-release (x86_64-pc-linux-gnu)\nThese shell commands are defined internally.  Type `help' to see this list.\n\n"
+    )
     names = sorted(BUILTINS)
     await run.lines(f" {a:<38}{b}" for a, b in zip(names[::2], [*names[1::2], ""], strict=False))
     return 0
@@ -382,7 +402,15 @@ async def accepted(run: Run) -> int:
 
 @builtin("ulimit")
 async def ulimit(run: Run) -> int:
-    values = {"n": "1024", "u": "15427", "c": "0", "s": "8192", "f": "unlimited", "v": "unlimited", "l": "501184"}
+    values = {
+        "n": "1024",
+        "u": "15427",
+        "c": "0",
+        "s": "8192",
+        "f": "unlimited",
+        "v": "unlimited",
+        "l": "501184",
+    }
     flags = "".join(arg[1:] for arg in run.args if arg.startswith("-")).strip("SH")
     operands = [arg for arg in run.args if not arg.startswith("-")]
     if operands:
@@ -444,12 +472,18 @@ async def shell_program(run: Run) -> int:
             data = run.fs.read(run.who, path)
         except OSError as problem:
             reason = os.strerror(problem.errno)
-            await run.err(f"{run.name}: {name}: {reason}\n" if not run.busybox else f"{run.name}: can't open '{name}': {reason}\n")
+            await run.err(
+                f"{run.name}: {name}: {reason}\n"
+                if not run.busybox
+                else f"{run.name}: can't open '{name}': {reason}\n"
+            )
             return 127 if problem.errno == 2 else 126
         run.session.note_execution(path)
         return await run.shell.run_file(bytes_text(data[: 1 << 20]), name, args[1:])
     if run.session.interactive and run.shell.fds.table.get(0) is run.session.keyboard:
-        pid = run.machine.processes.spawn(run.who.name, run.session.tty_name or "?", run.name, parent=run.env.pid).pid
+        pid = run.machine.processes.spawn(
+            run.who.name, run.session.tty_name or "?", run.name, parent=run.env.pid
+        ).pid
         made = run.session.environment(run.who.name, run.env.exports(), login=login, cwd=run.env.cwd, pid=pid)
         made.name = f"-{run.name}" if login else run.name
         run.session.push(made)
@@ -465,7 +499,9 @@ async def _inner(run: Run, text: str, arguments: list[str], options: set[str]) -
     child.env.positional = arguments[1:]
     child.env.options = options
     child.env.functions = {}
-    child.env.variables = {k: v for k, v in child.env.variables.items() if v.exported or k in ("IFS", "OPTIND")}
+    child.env.variables = {
+        k: v for k, v in child.env.variables.items() if v.exported or k in ("IFS", "OPTIND")
+    }
     status = await child.guarded(child.script(text))
     return await child.trapped(status)
 

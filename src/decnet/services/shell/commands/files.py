@@ -49,7 +49,9 @@ async def touch(run: Run) -> int:
                 run.fs.write(run.who, path, b"", mode=0o666 & ~run.env.umask)
             run.fs.utime(run.who, path, moment)
         except OSError as problem:
-            status = await run.complain(f"cannot touch '{name}': {why(problem)}" if not run.busybox else f"{name}: {why(problem)}")
+            status = await run.complain(
+                f"cannot touch '{name}': {why(problem)}" if not run.busybox else f"{name}: {why(problem)}"
+            )
     return status
 
 
@@ -57,7 +59,11 @@ async def touch(run: Run) -> int:
 async def mkdir(run: Run) -> int:
     found, names = run.options("pm:v", ("parents", "mode=", "verbose"))
     need(run, names)
-    mode = int(found.get("m", found.get("mode", "")) or f"{0o777 & ~run.env.umask:o}", 8) if re.fullmatch(r"[0-7]{0,4}", found.get("m", found.get("mode", ""))) else 0o755
+    mode = (
+        int(found.get("m", found.get("mode", "")) or f"{0o777 & ~run.env.umask:o}", 8)
+        if re.fullmatch(r"[0-7]{0,4}", found.get("m", found.get("mode", "")))
+        else 0o755
+    )
     status = 0
     for name in names:
         try:
@@ -75,7 +81,9 @@ async def mkdir(run: Run) -> int:
             if found.keys() & {"v", "verbose"}:
                 await run.out(f"mkdir: created directory '{name}'\n")
         except OSError as problem:
-            shown = f"cannot create directory ‘{name}’" if not run.busybox else f"can't create directory '{name}'"
+            shown = (
+                f"cannot create directory ‘{name}’" if not run.busybox else f"can't create directory '{name}'"
+            )
             status = await run.complain(f"{shown}: {why(problem)}")
     return status
 
@@ -89,13 +97,20 @@ async def rmdir(run: Run) -> int:
         try:
             run.fs.rmdir(run.who, run.path(name.rstrip("/")))
         except OSError as problem:
-            status = await run.complain(f"failed to remove '{name}': {why(problem)}" if not run.busybox else f"'{name}': {why(problem)}")
+            status = await run.complain(
+                f"failed to remove '{name}': {why(problem)}"
+                if not run.busybox
+                else f"'{name}': {why(problem)}"
+            )
     return status * (not found or status)
 
 
 @program("rm", "unlink", "shred")
 async def rm(run: Run) -> int:
-    found, names = run.options("rRfivdIuzn:", ("recursive", "force", "no-preserve-root", "verbose", "one-file-system", "remove", "interactive"))
+    found, names = run.options(
+        "rRfivdIuzn:",
+        ("recursive", "force", "no-preserve-root", "verbose", "one-file-system", "remove", "interactive"),
+    )
     force = bool(found.keys() & {"f", "force"})
     if not names:
         if force:
@@ -115,12 +130,20 @@ async def rm(run: Run) -> int:
         try:
             node = run.fs.lookup(run.who, path.rstrip("/") or "/", follow=False)
             if node.is_dir and not recursive:
-                status = await run.complain(f"cannot remove '{name}': Is a directory" if not run.busybox else f"'{name}' is a directory")
+                status = await run.complain(
+                    f"cannot remove '{name}': Is a directory"
+                    if not run.busybox
+                    else f"'{name}' is a directory"
+                )
                 continue
             status |= await remove(run, name, node, verbose=verbose)
         except OSError as problem:
             if not (force and problem.errno in (errno.ENOENT, errno.ENOTDIR)):
-                status = await run.complain(f"cannot remove '{name}': {why(problem)}" if not run.busybox else f"can't remove '{name}': {why(problem)}")
+                status = await run.complain(
+                    f"cannot remove '{name}': {why(problem)}"
+                    if not run.busybox
+                    else f"can't remove '{name}': {why(problem)}"
+                )
     return status
 
 
@@ -145,7 +168,19 @@ async def remove(run: Run, name: str, node: Node, *, verbose: bool = False) -> i
 
 @program("cp")
 async def cp(run: Run) -> int:
-    found, names = run.options("rRapfiudvnlsTt:LPHx", ("recursive", "archive", "force", "preserve", "verbose", "target-directory=", "no-clobber", "parents"))
+    found, names = run.options(
+        "rRapfiudvnlsTt:LPHx",
+        (
+            "recursive",
+            "archive",
+            "force",
+            "preserve",
+            "verbose",
+            "target-directory=",
+            "no-clobber",
+            "parents",
+        ),
+    )
     recursive = bool(found.keys() & {"r", "R", "a", "recursive", "archive"})
     keep = bool(found.keys() & {"p", "a", "archive", "preserve"})
     target = found.get("t", found.get("target-directory"))
@@ -153,16 +188,26 @@ async def cp(run: Run) -> int:
     target = target if target is not None else names.pop()
     into = _is_dir(run, target)
     if len(names) > 1 and not into:
-        raise UsageFault(f"target '{target}' is not a directory" if not run.busybox else f"target '{target}' is not a directory")
+        raise UsageFault(
+            f"target '{target}' is not a directory"
+            if not run.busybox
+            else f"target '{target}' is not a directory"
+        )
     status = 0
     for name in names:
         to = f"{target.rstrip('/')}/{name.rstrip('/').rpartition('/')[2]}" if into else target
         try:
             node = run.node(name, follow=not recursive)
             if node.is_dir and not recursive:
-                status = await run.complain(f"-r not specified; omitting directory '{name}'" if not run.busybox else f"omitting directory '{name}'")
+                status = await run.complain(
+                    f"-r not specified; omitting directory '{name}'"
+                    if not run.busybox
+                    else f"omitting directory '{name}'"
+                )
                 continue
-            if node.is_dir and (os.path.normpath(run.path(to)) + "/").startswith(os.path.normpath(run.path(name)) + "/"):
+            if node.is_dir and (os.path.normpath(run.path(to)) + "/").startswith(
+                os.path.normpath(run.path(name)) + "/"
+            ):
                 status = await run.complain(f"cannot copy a directory, '{name}', into itself, '{to}'")
                 continue
             if run.fs.exists(run.who, run.path(to)) and run.node(to) is run.node(name):
@@ -173,10 +218,18 @@ async def cp(run: Run) -> int:
             await copy(run, name, to, keep=keep, verbose="v" in found, depth=0)
         except OSError as problem:
             if problem.filename == name or not run.fs.exists(run.who, run.path(name)):
-                status = await run.complain(f"cannot stat '{name}': {why(problem)}" if not run.busybox else f"can't stat '{name}': {why(problem)}")
+                status = await run.complain(
+                    f"cannot stat '{name}': {why(problem)}"
+                    if not run.busybox
+                    else f"can't stat '{name}': {why(problem)}"
+                )
             else:
                 read = not run.fs.access(run.who, run.path(name), 4)
-                status = await run.complain(f"cannot open '{name}' for reading: {why(problem)}" if read else f"cannot create regular file '{to}': {why(problem)}")
+                status = await run.complain(
+                    f"cannot open '{name}' for reading: {why(problem)}"
+                    if read
+                    else f"cannot create regular file '{to}': {why(problem)}"
+                )
     return status
 
 
@@ -197,11 +250,20 @@ async def copy(run: Run, name: str, to: str, *, keep: bool, verbose: bool, depth
             run.fs.mkdir(run.who, target, node.mode & 0o7777)
         if depth < 60:
             for child in list(node.names()):
-                await copy(run, f"{name.rstrip('/')}/{child}", f"{to.rstrip('/')}/{child}", keep=keep, verbose=verbose, depth=depth + 1)
+                await copy(
+                    run,
+                    f"{name.rstrip('/')}/{child}",
+                    f"{to.rstrip('/')}/{child}",
+                    keep=keep,
+                    verbose=verbose,
+                    depth=depth + 1,
+                )
     elif node.is_link:
         run.fs.symlink(run.who, node.target, target)
     elif node.is_file:
-        run.fs.write(run.who, target, run.fs.read(run.who, run.path(name)), mode=node.mode & 0o777 & ~run.env.umask)
+        run.fs.write(
+            run.who, target, run.fs.read(run.who, run.path(name)), mode=node.mode & 0o777 & ~run.env.umask
+        )
     else:
         reader = run.reader(name)
         data = await run.all(reader, 1 << 20)
@@ -227,7 +289,11 @@ async def mv(run: Run) -> int:
     for name in names:
         to = f"{target.rstrip('/')}/{name.rstrip('/').rpartition('/')[2]}" if into else target
         if not run.fs.exists(run.who, run.path(name), follow=False):
-            status = await run.complain(f"cannot stat '{name}': No such file or directory" if not run.busybox else f"can't rename '{name}': No such file or directory")
+            status = await run.complain(
+                f"cannot stat '{name}': No such file or directory"
+                if not run.busybox
+                else f"can't rename '{name}': No such file or directory"
+            )
             continue
         if os.path.normpath(run.path(name)) == os.path.normpath(run.path(to)):
             status = await run.complain(f"'{name}' and '{to}' are the same file")
@@ -251,7 +317,11 @@ async def ln(run: Run) -> int:
     target = names.pop() if len(names) > 1 else "."
     status = 0
     for name in names:
-        to = f"{target.rstrip('/')}/{name.rpartition('/')[2]}" if _is_dir(run, target) and not found.keys() & {"n", "T"} else target
+        to = (
+            f"{target.rstrip('/')}/{name.rpartition('/')[2]}"
+            if _is_dir(run, target) and not found.keys() & {"n", "T"}
+            else target
+        )
         symbolic = bool(found.keys() & {"s", "symbolic"})
         try:
             if found.keys() & {"f", "force"} and run.fs.exists(run.who, run.path(to), follow=False):
@@ -266,7 +336,9 @@ async def ln(run: Run) -> int:
             elif not symbolic and problem.errno == errno.EPERM:
                 status = await run.complain(f"{name}: hard link not allowed for directory")
             else:
-                status = await run.complain(f"failed to create {'symbolic' if symbolic else 'hard'} link '{to}': {why(problem)}")
+                status = await run.complain(
+                    f"failed to create {'symbolic' if symbolic else 'hard'} link '{to}': {why(problem)}"
+                )
     return status
 
 
@@ -289,7 +361,12 @@ def changed_mode(text: str, mode: int, *, directory: bool, umask: int) -> int:
                 elif letter in "ugo":
                     one = mode >> {"u": 6, "g": 3, "o": 0}[letter] & 7
                 else:
-                    bits |= (0o4000 if "u" in who or "a" in who else 0) | (0o2000 if "g" in who or "a" in who else 0) if letter == "s" else 0o1000
+                    bits |= (
+                        (0o4000 if "u" in who or "a" in who else 0)
+                        | (0o2000 if "g" in who or "a" in who else 0)
+                        if letter == "s"
+                        else 0o1000
+                    )
                     continue
                 for target, shift in (("u", 6), ("g", 3), ("o", 0)):
                     if target in who or "a" in who:
@@ -297,7 +374,11 @@ def changed_mode(text: str, mode: int, *, directory: bool, umask: int) -> int:
             if not match[1]:
                 bits &= ~umask
             if op == "=":
-                mask = sum(7 << shift for target, shift in (("u", 6), ("g", 3), ("o", 0)) if target in who or "a" in who)
+                mask = sum(
+                    7 << shift
+                    for target, shift in (("u", 6), ("g", 3), ("o", 0))
+                    if target in who or "a" in who
+                )
                 mode = mode & ~mask | bits
             else:
                 mode = mode | bits if op == "+" else mode & ~bits
@@ -318,11 +399,15 @@ async def chmod(run: Run) -> int:
             for path in _tree(run, name, recursive=any("R" in f or "rec" in f for f in flags)):
                 await run.session.budget.spend()
                 info = run.fs.stat(run.who, path)
-                mode = changed_mode(text, info.mode & 0o7777, directory=stat.S_ISDIR(info.mode), umask=run.env.umask)
+                mode = changed_mode(
+                    text, info.mode & 0o7777, directory=stat.S_ISDIR(info.mode), umask=run.env.umask
+                )
                 run.fs.chmod(run.who, path, mode)
         except OSError as problem:
             verb = "cannot access" if problem.errno == errno.ENOENT else "changing permissions of"
-            status = await run.complain(f"{verb} '{name}': {why(problem)}" if not run.busybox else f"{name}: {why(problem)}")
+            status = await run.complain(
+                f"{verb} '{name}': {why(problem)}" if not run.busybox else f"{name}: {why(problem)}"
+            )
     return status
 
 
@@ -337,7 +422,9 @@ def _tree(run: Run, name: str, *, recursive: bool) -> list[str]:
             break
         node = run.fs.lookup(run.who, path, follow=False)
         if node.is_dir:
-            found += [f"{path.rstrip('/')}/{child}" for child, below in node.names().items() if not below.is_link]
+            found += [
+                f"{path.rstrip('/')}/{child}" for child, below in node.names().items() if not below.is_link
+            ]
     return found
 
 
@@ -347,7 +434,9 @@ async def chown(run: Run) -> int:
     need(run, names)
     if len(names) < 2:
         raise UsageFault(f"missing operand after '{names[0]}'", hint=True)
-    owner, _, group = names[0].replace(".", ":", 1).partition(":") if run.name == "chown" else ("", "", names[0])
+    owner, _, group = (
+        names[0].replace(".", ":", 1).partition(":") if run.name == "chown" else ("", "", names[0])
+    )
     users, groups = run.machine.users(), run.machine.groups()
     uid = users[owner].uid if owner in users else int(owner) if owner.isdigit() and len(owner) < 10 else -1
     gid = groups[group].gid if group in groups else int(group) if group.isdigit() and len(group) < 10 else -1
@@ -417,7 +506,10 @@ async def realpath(run: Run) -> int:
 @program("truncate", "fallocate")
 async def truncate(run: Run) -> int:
     found, names = run.options("s:cl:r:", ("size=", "length=", "no-create"))
-    match = re.fullmatch(r"([+-]?)(\d{1,12})([KMGT]?)B?", found.get("s", found.get("size", found.get("l", found.get("length", "0")))))
+    match = re.fullmatch(
+        r"([+-]?)(\d{1,12})([KMGT]?)B?",
+        found.get("s", found.get("size", found.get("l", found.get("length", "0")))),
+    )
     if match is None:
         raise UsageFault("Invalid number")
     size = int(match[2]) * {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}[match[3]]
@@ -441,9 +533,20 @@ async def dd(run: Run) -> int:
     count = _bytes(given["count"]) if "count" in given else -1
     try:
         reader = run.reader(given["if"]) if "if" in given else run.stdin
-        file = run.fs.open(run.who, run.path(given["of"]), os.O_WRONLY | os.O_CREAT | (0 if "notrunc" in given.get("conv", "") else os.O_TRUNC), 0o666 & ~run.env.umask) if "of" in given else None
+        file = (
+            run.fs.open(
+                run.who,
+                run.path(given["of"]),
+                os.O_WRONLY | os.O_CREAT | (0 if "notrunc" in given.get("conv", "") else os.O_TRUNC),
+                0o666 & ~run.env.umask,
+            )
+            if "of" in given
+            else None
+        )
     except OSError as problem:
-        return await run.complain(f"failed to open '{problem.filename or given.get('of', '')}': {why(problem)}")
+        return await run.complain(
+            f"failed to open '{problem.filename or given.get('of', '')}': {why(problem)}"
+        )
     skip = _bytes(given.get("skip", "0")) * size
     while skip > 0 and (data := await reader.read(min(skip, 32_768))):
         skip -= len(data)
@@ -463,14 +566,24 @@ async def dd(run: Run) -> int:
             elif file.node.is_file:
                 file.write(data)
         except OSError as problem:
-            status = await run.complain(f"error writing '{given.get('of', 'standard output')}': {why(problem)}")
+            status = await run.complain(
+                f"error writing '{given.get('of', 'standard output')}': {why(problem)}"
+            )
             break
         done += len(data)
     if given.get("status") != "none":
         full, part = divmod(done, max(1, size))
         seconds = max(0.000_05, run.machine.clock() - started)
-        extra = f" ({done / 1e6:.1f} MB, {done / (1 << 20):.1f} MiB)" if done >= 1_000_000 else f" ({done / 1e3:.1f} kB, {done / 1024:.1f} KiB)" if done >= 1000 else ""
-        await run.err(f"{full}+{int(bool(part))} records in\n{full}+{int(bool(part))} records out\n{done} bytes{extra} copied, {seconds:.6g} s, {done / seconds / 1e6:.1f} MB/s\n")
+        extra = (
+            f" ({done / 1e6:.1f} MB, {done / (1 << 20):.1f} MiB)"
+            if done >= 1_000_000
+            else f" ({done / 1e3:.1f} kB, {done / 1024:.1f} KiB)"
+            if done >= 1000
+            else ""
+        )
+        await run.err(
+            f"{full}+{int(bool(part))} records in\n{full}+{int(bool(part))} records out\n{done} bytes{extra} copied, {seconds:.6g} s, {done / seconds / 1e6:.1f} MB/s\n"
+        )
     return status
 
 
@@ -478,7 +591,12 @@ def _bytes(text: str) -> int:
     match = re.fullmatch(r"(\d{1,12})([cwbkKMGT]?)B?", text)
     if match is None:
         raise UsageFault(f"invalid number: ‘{text}’")
-    return int(match[1]) * {"": 1, "c": 1, "w": 2, "b": 512, "k": 1024, "K": 1024, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}[match[2]]
+    return (
+        int(match[1])
+        * {"": 1, "c": 1, "w": 2, "b": 512, "k": 1024, "K": 1024, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}[
+            match[2]
+        ]
+    )
 
 
 @program("mkfifo", "mknod", "sync", "chattr", "setfattr", "chcon", "restorecon")

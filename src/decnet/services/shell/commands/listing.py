@@ -11,8 +11,40 @@ from decnet.services.shell.filesystem import Stat
 from decnet.services.shell.run import Run, program
 
 _LS_SHORT = "laAhtrSRd1FinGgoscCmpqQuUvxXZkLHNbBTDfw:I:"
-_LS_LONG = ("all", "almost-all", "human-readable", "recursive", "directory", "reverse", "color", "full-time", "group-directories-first", "inode", "classify", "size", "numeric-uid-gid", "sort=", "time-style=", "time=", "si", "no-group", "hide=")
-_NAMES = {"all": "a", "almost-all": "A", "human-readable": "h", "recursive": "R", "directory": "d", "reverse": "r", "inode": "i", "classify": "F", "size": "s", "numeric-uid-gid": "n", "no-group": "G"}
+_LS_LONG = (
+    "all",
+    "almost-all",
+    "human-readable",
+    "recursive",
+    "directory",
+    "reverse",
+    "color",
+    "full-time",
+    "group-directories-first",
+    "inode",
+    "classify",
+    "size",
+    "numeric-uid-gid",
+    "sort=",
+    "time-style=",
+    "time=",
+    "si",
+    "no-group",
+    "hide=",
+)
+_NAMES = {
+    "all": "a",
+    "almost-all": "A",
+    "human-readable": "h",
+    "recursive": "R",
+    "directory": "d",
+    "reverse": "r",
+    "inode": "i",
+    "classify": "F",
+    "size": "s",
+    "numeric-uid-gid": "n",
+    "no-group": "G",
+}
 
 
 def human(size: float) -> str:
@@ -45,7 +77,11 @@ def color(info: Stat, name: str) -> str:
 class _Listing:
     def __init__(self, run: Run) -> None:
         self.run = run
-        run.args = [arg for arg in run.args if not re.match(r"--colou?r=", arg)] + (["--color"] if any(a in ("--color=auto", "--color=always", "--color=tty") for a in run.args) else [])
+        run.args = [arg for arg in run.args if not re.match(r"--colou?r=", arg)] + (
+            ["--color"]
+            if any(a in ("--color=auto", "--color=always", "--color=tty") for a in run.args)
+            else []
+        )
         found, self.names = run.options(_LS_SHORT, _LS_LONG)
         self.on = {_NAMES.get(name, name) for name in found}
         self.found = found
@@ -59,8 +95,12 @@ class _Listing:
     def order(self, rows: list[tuple[str, Stat]]) -> list[tuple[str, Stat]]:
         if "U" in self.on or "f" in self.on:
             return rows
-        plain = self.run.busybox or (self.run.env.get("LC_ALL") or self.run.env.get("LANG") or "C").startswith("C")
-        rows.sort(key=lambda row: row[0] if plain else (re.sub(r"[^\w]", "", row[0]).lower(), row[0].swapcase()))
+        plain = self.run.busybox or (
+            self.run.env.get("LC_ALL") or self.run.env.get("LANG") or "C"
+        ).startswith("C")
+        rows.sort(
+            key=lambda row: row[0] if plain else (re.sub(r"[^\w]", "", row[0]).lower(), row[0].swapcase())
+        )
         by = {"time": "t", "size": "S", "extension": "X", "none": "U"}.get(self.found.get("sort", ""), "")
         if "t" in self.on or by == "t":
             rows.sort(key=lambda row: -row[1].mtime)
@@ -76,12 +116,25 @@ class _Listing:
 
     def shown(self, name: str, info: Stat) -> str:
         text = name if name.isprintable() else "".join(c if c.isprintable() else "?" for c in name)
-        if self.run.on_terminal and re.search(r"[\s'\"$&|;()<>*?\[\]#~!`\\]", text) and not self.run.busybox and "N" not in self.on:
+        if (
+            self.run.on_terminal
+            and re.search(r"[\s'\"$&|;()<>*?\[\]#~!`\\]", text)
+            and not self.run.busybox
+            and "N" not in self.on
+        ):
             text = f"'{text}'" if "'" not in text else f'"{text}"'
         code = color(info, name) if self.colored else ""
         mark = ""
         if "F" in self.on or ("p" in self.on and stat.S_ISDIR(info.mode)):
-            mark = "/" if stat.S_ISDIR(info.mode) else "@" if stat.S_ISLNK(info.mode) and not self.long else "*" if info.mode & 0o111 and stat.S_ISREG(info.mode) else ""
+            mark = (
+                "/"
+                if stat.S_ISDIR(info.mode)
+                else "@"
+                if stat.S_ISLNK(info.mode) and not self.long
+                else "*"
+                if info.mode & 0o111 and stat.S_ISREG(info.mode)
+                else ""
+            )
         return (f"\x1b[{code}m{text}\x1b[0m" if code else text) + mark
 
     def date(self, moment: float) -> str:
@@ -149,7 +202,11 @@ class _Listing:
 
     def collect(self, name: str) -> list[tuple[str, Stat]]:
         run = self.run
-        items = [(child, run.fs.describe(node)) for child, node in run.fs.entries(run.who, run.path(name)).items() if child[0] != "." or self.on & {"a", "A", "f"}]
+        items = [
+            (child, run.fs.describe(node))
+            for child, node in run.fs.entries(run.who, run.path(name)).items()
+            if child[0] != "." or self.on & {"a", "A", "f"}
+        ]
         if "a" in self.on or "f" in self.on:
             items += [(".", run.stat(name)), ("..", run.stat(name.rstrip("/") + "/.."))]
         return items
@@ -179,7 +236,9 @@ async def ls(run: Run) -> int:
     status = 0
     for name in names:
         try:
-            info = run.fs.stat(run.who, run.path(name), follow=not (work.long or "d" in work.on) or name.endswith("/"))
+            info = run.fs.stat(
+                run.who, run.path(name), follow=not (work.long or "d" in work.on) or name.endswith("/")
+            )
         except OSError as problem:
             shown = f"'{name}'" if not run.busybox else name
             reason = os.strerror(problem.errno)
@@ -202,7 +261,12 @@ async def ls(run: Run) -> int:
             items = work.collect(name)
         except OSError as problem:
             reason = os.strerror(problem.errno)
-            status = await run.complain(f"cannot open directory '{name}': {reason}" if not run.busybox else f"can't open '{name}': {reason}", 2)
+            status = await run.complain(
+                f"cannot open directory '{name}': {reason}"
+                if not run.busybox
+                else f"can't open '{name}': {reason}",
+                2,
+            )
             continue
         if titled:
             await run.out(f"{chr(10) * printed}{name}:\n")
@@ -210,7 +274,11 @@ async def ls(run: Run) -> int:
         await work.show(items, name, total=True)
         if "R" in work.on:
             join = name if name.endswith("/") else name + "/"
-            queue = [join + child for child, info in work.order(items) if stat.S_ISDIR(info.mode) and child not in (".", "..")] + queue
+            queue = [
+                join + child
+                for child, info in work.order(items)
+                if stat.S_ISDIR(info.mode) and child not in (".", "..")
+            ] + queue
     return status
 
 
@@ -230,23 +298,60 @@ async def show_stat(run: Run) -> int:
             status = await run.complain(f"cannot statx '{name}': {os.strerror(problem.errno)}")
             continue
         when = local_time(run, info.mtime).strftime("%Y-%m-%d %H:%M:%S.%f000 %z")
-        kind = {"-": "regular file" if info.size else "regular empty file", "d": "directory", "l": "symbolic link", "c": "character special file", "b": "block special file", "p": "fifo", "s": "socket"}[stat.filemode(info.mode)[0]]
-        values = {"n": name, "s": str(info.size), "a": f"{info.mode & 0o7777:o}", "A": stat.filemode(info.mode), "U": users.get(info.uid, "UNKNOWN"), "G": groups.get(info.gid, "UNKNOWN"), "u": str(info.uid), "g": str(info.gid), "F": kind, "Y": str(int(info.mtime)), "y": when, "X": str(int(info.mtime)), "Z": str(int(info.mtime)), "i": str(info.inode), "h": str(info.links), "b": str(-(-info.size // 512)), "B": "512", "f": f"{info.mode:x}", "N": f"'{name}'", "w": when, "W": str(int(info.mtime)), "%": "%"}
+        kind = {
+            "-": "regular file" if info.size else "regular empty file",
+            "d": "directory",
+            "l": "symbolic link",
+            "c": "character special file",
+            "b": "block special file",
+            "p": "fifo",
+            "s": "socket",
+        }[stat.filemode(info.mode)[0]]
+        values = {
+            "n": name,
+            "s": str(info.size),
+            "a": f"{info.mode & 0o7777:o}",
+            "A": stat.filemode(info.mode),
+            "U": users.get(info.uid, "UNKNOWN"),
+            "G": groups.get(info.gid, "UNKNOWN"),
+            "u": str(info.uid),
+            "g": str(info.gid),
+            "F": kind,
+            "Y": str(int(info.mtime)),
+            "y": when,
+            "X": str(int(info.mtime)),
+            "Z": str(int(info.mtime)),
+            "i": str(info.inode),
+            "h": str(info.links),
+            "b": str(-(-info.size // 512)),
+            "B": "512",
+            "f": f"{info.mode:x}",
+            "N": f"'{name}'",
+            "w": when,
+            "W": str(int(info.mtime)),
+            "%": "%",
+        }
         if form is not None or "printf" in found:
-            text = re.sub(r"%([nsaAUGugFYyXZihbBfNwW%])", lambda m: values[m[1]], form if form is not None else found["printf"].replace("\\n", "\n"))
+            text = re.sub(
+                r"%([nsaAUGugFYyXZihbBfNwW%])",
+                lambda m: values[m[1]],
+                form if form is not None else found["printf"].replace("\\n", "\n"),
+            )
             await run.out(text + ("\n" if form is not None else ""))
             continue
         arrow = f" -> {run.fs.readlink(run.who, run.path(name))}" if stat.S_ISLNK(info.mode) else ""
-        await run.lines([
-            f"  File: {name}{arrow}",
-            f"  Size: {info.size:<15} Blocks: {-(-info.size // 4096) * 8:<10} IO Block: 4096   {kind}",
-            f"Device: 254,1\tInode: {info.inode:<11} Links: {info.links}",
-            f"Access: ({info.mode & 0o7777:04o}/{stat.filemode(info.mode)})  Uid: ({info.uid:5}/{values['U']:>8})   Gid: ({info.gid:5}/{values['G']:>8})",
-            f"Access: {when}",
-            f"Modify: {when}",
-            f"Change: {when}",
-            f" Birth: {when}",
-        ])
+        await run.lines(
+            [
+                f"  File: {name}{arrow}",
+                f"  Size: {info.size:<15} Blocks: {-(-info.size // 4096) * 8:<10} IO Block: 4096   {kind}",
+                f"Device: 254,1\tInode: {info.inode:<11} Links: {info.links}",
+                f"Access: ({info.mode & 0o7777:04o}/{stat.filemode(info.mode)})  Uid: ({info.uid:5}/{values['U']:>8})   Gid: ({info.gid:5}/{values['G']:>8})",
+                f"Access: {when}",
+                f"Modify: {when}",
+                f"Change: {when}",
+                f" Birth: {when}",
+            ]
+        )
     return status
 
 
@@ -267,15 +372,26 @@ def _kind(run: Run, name: str) -> str:
         return f"cannot open `{name}' ({os.strerror(problem.errno)})"
     if node.is_link:
         return f"symbolic link to {node.target}"
-    special = {"d": "directory", "c": f"character special ({node.device[0]}/{node.device[1]})", "b": f"block special ({node.device[0]}/{node.device[1]})", "p": "fifo (named pipe)", "s": "socket"}
+    special = {
+        "d": "directory",
+        "c": f"character special ({node.device[0]}/{node.device[1]})",
+        "b": f"block special ({node.device[0]}/{node.device[1]})",
+        "p": "fifo (named pipe)",
+        "s": "socket",
+    }
     letter = stat.filemode(node.mode)[0]
     if letter in special:
-        return ("setgid, " if node.mode & 0o2000 else "sticky, " if node.mode & 0o1000 else "") + special[letter]
+        return ("setgid, " if node.mode & 0o2000 else "sticky, " if node.mode & 0o1000 else "") + special[
+            letter
+        ]
     if not run.fs.access(run.who, run.path(name), 4):
         return "regular file, no read permission"
     data = run.fs.content(node, name)[:65_536]
     magic = (
-        (b"\x7fELF", "ELF 64-bit LSB pie executable, x86-64, version 1 (SYSV), dynamically linked, interpreter /lib64/ld-linux-x86-64.so.2, for GNU/Linux 3.2.0, stripped"),
+        (
+            b"\x7fELF",
+            "ELF 64-bit LSB pie executable, x86-64, version 1 (SYSV), dynamically linked, interpreter /lib64/ld-linux-x86-64.so.2, for GNU/Linux 3.2.0, stripped",
+        ),
         (b"\x1f\x8b", "gzip compressed data, from Unix"),
         (b"PK\x03\x04", "Zip archive data, at least v2.0 to extract, compression method=deflate"),
         (b"\x89PNG", "PNG image data"),
@@ -300,7 +416,9 @@ def _kind(run: Run, name: str) -> str:
 @program("du")
 async def du(run: Run) -> int:
     found, names = run.options("shakcmd:bx", ("summarize", "human-readable", "all", "max-depth=", "total"))
-    on = {{"summarize": "s", "human-readable": "h", "all": "a", "total": "c"}.get(name, name) for name in found}
+    on = {
+        {"summarize": "s", "human-readable": "h", "all": "a", "total": "c"}.get(name, name) for name in found
+    }
     text = found.get("d", found.get("max-depth", "999"))
     deepest = 0 if "s" in on else int(text) if text.isdigit() and len(text) < 5 else 999
     grand = 0
@@ -340,7 +458,15 @@ async def df(run: Run) -> int:
     size = draw.pick((20_509_264, 41_152_812, 61_796_348))
     used = size * draw.integer(11, 46) // 100 + run.fs.used // 1024 + int(run.machine.uptime() // 97)
     memory = run.machine.system.memory
-    rows = [("udev", "devtmpfs", memory // 2 - 5120, 0, "/dev"), ("tmpfs", "tmpfs", memory // 10, 512 + int(run.machine.uptime() // 40_000), "/run"), ("/dev/vda1", "ext4", size, used, "/"), ("tmpfs", "tmpfs", memory // 2, 0, "/dev/shm"), ("tmpfs", "tmpfs", 5120, 0, "/run/lock"), ("/dev/vda15", "vfat", 126_678, 11_840, "/boot/efi"), ("tmpfs", "tmpfs", memory // 10, 0, "/run/user/0")]
+    rows = [
+        ("udev", "devtmpfs", memory // 2 - 5120, 0, "/dev"),
+        ("tmpfs", "tmpfs", memory // 10, 512 + int(run.machine.uptime() // 40_000), "/run"),
+        ("/dev/vda1", "ext4", size, used, "/"),
+        ("tmpfs", "tmpfs", memory // 2, 0, "/dev/shm"),
+        ("tmpfs", "tmpfs", 5120, 0, "/run/lock"),
+        ("/dev/vda15", "vfat", 126_678, 11_840, "/boot/efi"),
+        ("tmpfs", "tmpfs", memory // 10, 0, "/run/user/0"),
+    ]
     wide = "h" in flags
     kind = "T" in flags
     title = "Size  Used Avail Use% Mounted on" if wide else "1K-blocks    Used Available Use% Mounted on"
@@ -350,7 +476,9 @@ async def df(run: Run) -> int:
         percent = f"{-(-taken * 100 // max(1, taken + free))}%"
         typed = f"{name:<9}" if kind else ""
         if wide:
-            await run.out(f"{device:<14} {typed}{human(total * 1024):>4} {human(taken * 1024) if taken else '0':>5} {human(free * 1024):>5} {percent:>4} {where}\n")
+            await run.out(
+                f"{device:<14} {typed}{human(total * 1024):>4} {human(taken * 1024) if taken else '0':>5} {human(free * 1024):>5} {percent:>4} {where}\n"
+            )
         else:
             await run.out(f"{device:<14} {typed}{total:>9} {taken:>7} {free:>9} {percent:>4} {where}\n")
     return 0

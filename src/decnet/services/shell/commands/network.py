@@ -30,19 +30,47 @@ async def ip(run: Run) -> int:
     mac, address = machine.system.mac, machine.facts.ip
     if what and "address".startswith(what):
         if brief:
-            rows = ["lo               UNKNOWN        127.0.0.1/8 ::1/128 ", f"eth0             UP             {address}/{machine.system.prefix} "]
+            rows = [
+                "lo               UNKNOWN        127.0.0.1/8 ::1/128 ",
+                f"eth0             UP             {address}/{machine.system.prefix} ",
+            ]
         else:
-            rows = ["1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536 qdisc noqueue state UNKNOWN group default qlen 1000", "    link/loopback 00:00:00:00:00:00 brd 00:00:00:00:00:00", "    inet 127.0.0.1/8 scope host lo", "       valid_lft forever preferred_lft forever", "2: eth0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc fq_codel state UP group default qlen 1000", f"    link/ether {mac} brd ff:ff:ff:ff:ff:ff", f"    inet {address}/{machine.system.prefix} brd {broadcast} scope global eth0", "       valid_lft forever preferred_lft forever"]
+            rows = [
+                "1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536 qdisc noqueue state UNKNOWN group default qlen 1000",
+                "    link/loopback 00:00:00:00:00:00 brd 00:00:00:00:00:00",
+                "    inet 127.0.0.1/8 scope host lo",
+                "       valid_lft forever preferred_lft forever",
+                "2: eth0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc fq_codel state UP group default qlen 1000",
+                f"    link/ether {mac} brd ff:ff:ff:ff:ff:ff",
+                f"    inet {address}/{machine.system.prefix} brd {broadcast} scope global eth0",
+                "       valid_lft forever preferred_lft forever",
+            ]
     elif what and "link".startswith(what):
-        rows = ["1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536 qdisc noqueue state UNKNOWN mode DEFAULT group default qlen 1000", "    link/loopback 00:00:00:00:00:00 brd 00:00:00:00:00:00", "2: eth0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc fq_codel state UP mode DEFAULT group default qlen 1000", f"    link/ether {mac} brd ff:ff:ff:ff:ff:ff"]
+        rows = [
+            "1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536 qdisc noqueue state UNKNOWN mode DEFAULT group default qlen 1000",
+            "    link/loopback 00:00:00:00:00:00 brd 00:00:00:00:00:00",
+            "2: eth0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc fq_codel state UP mode DEFAULT group default qlen 1000",
+            f"    link/ether {mac} brd ff:ff:ff:ff:ff:ff",
+        ]
     elif what and "route".startswith(what):
-        rows = [f"default via {machine.system.gateway} dev eth0 ", f"{cidr} dev eth0 proto kernel scope link src {address} "]
+        rows = [
+            f"default via {machine.system.gateway} dev eth0 ",
+            f"{cidr} dev eth0 proto kernel scope link src {address} ",
+        ]
     elif what and "neighbour".startswith(what):
         rows = [f"{host} dev eth0 lladdr {hardware} {state}" for host, hardware, state in neighbours(machine)]
     elif what and "rule".startswith(what):
-        rows = ["0:\tfrom all lookup local", "32766:\tfrom all lookup main", "32767:\tfrom all lookup default"]
+        rows = [
+            "0:\tfrom all lookup local",
+            "32766:\tfrom all lookup main",
+            "32767:\tfrom all lookup default",
+        ]
     else:
-        await run.err(f'Object "{what}" is unknown, try "ip help".\n' if what else "Usage: ip [ OPTIONS ] OBJECT { COMMAND | help }\n")
+        await run.err(
+            f'Object "{what}" is unknown, try "ip help".\n'
+            if what
+            else "Usage: ip [ OPTIONS ] OBJECT { COMMAND | help }\n"
+        )
         return 1 if what else 255
     await run.lines(rows)
     return 0
@@ -52,8 +80,26 @@ async def ip(run: Run) -> int:
 async def ifconfig(run: Run) -> int:
     received, packets, sent, out = traffic(run.machine)
     _, broadcast, mask = network(run)
-    rows = ["eth0: flags=4163<UP,BROADCAST,RUNNING,MULTICAST>  mtu 1500", f"        inet {run.machine.facts.ip}  netmask {mask}  broadcast {broadcast}", f"        ether {run.machine.system.mac}  txqueuelen 1000  (Ethernet)", f"        RX packets {packets}  bytes {received} ({received / 1048576:.1f} MiB)", "        RX errors 0  dropped 0  overruns 0  frame 0", f"        TX packets {out}  bytes {sent} ({sent / 1048576:.1f} MiB)", "        TX errors 0  dropped 0 overruns 0  carrier 0  collisions 0", ""]
-    loop = ["lo: flags=73<UP,LOOPBACK,RUNNING>  mtu 65536", "        inet 127.0.0.1  netmask 255.0.0.0", "        loop  txqueuelen 1000  (Local Loopback)", "        RX packets 412  bytes 38211 (37.3 KiB)", "        RX errors 0  dropped 0  overruns 0  frame 0", "        TX packets 412  bytes 38211 (37.3 KiB)", "        TX errors 0  dropped 0 overruns 0  carrier 0  collisions 0", ""]
+    rows = [
+        "eth0: flags=4163<UP,BROADCAST,RUNNING,MULTICAST>  mtu 1500",
+        f"        inet {run.machine.facts.ip}  netmask {mask}  broadcast {broadcast}",
+        f"        ether {run.machine.system.mac}  txqueuelen 1000  (Ethernet)",
+        f"        RX packets {packets}  bytes {received} ({received / 1048576:.1f} MiB)",
+        "        RX errors 0  dropped 0  overruns 0  frame 0",
+        f"        TX packets {out}  bytes {sent} ({sent / 1048576:.1f} MiB)",
+        "        TX errors 0  dropped 0 overruns 0  carrier 0  collisions 0",
+        "",
+    ]
+    loop = [
+        "lo: flags=73<UP,LOOPBACK,RUNNING>  mtu 65536",
+        "        inet 127.0.0.1  netmask 255.0.0.0",
+        "        loop  txqueuelen 1000  (Local Loopback)",
+        "        RX packets 412  bytes 38211 (37.3 KiB)",
+        "        RX errors 0  dropped 0  overruns 0  frame 0",
+        "        TX packets 412  bytes 38211 (37.3 KiB)",
+        "        TX errors 0  dropped 0 overruns 0  carrier 0  collisions 0",
+        "",
+    ]
     names = [arg for arg in run.args if not arg.startswith("-")]
     if names and names[0] not in ("eth0", "lo"):
         await run.err(f"{names[0]}: error fetching interface information: Device not found\n")
@@ -72,16 +118,39 @@ async def sockets(run: Run) -> int:
     if "r" in flags and run.name == "netstat":
         return await route(run)
     if run.name == "ss":
-        rows = ["Netid State  Recv-Q Send-Q Local Address:Port Peer Address:Port Process" if "t" not in flags else "State  Recv-Q Send-Q Local Address:Port Peer Address:Port Process"]
+        rows = [
+            "Netid State  Recv-Q Send-Q Local Address:Port Peer Address:Port Process"
+            if "t" not in flags
+            else "State  Recv-Q Send-Q Local Address:Port Peer Address:Port Process"
+        ]
         lead = "" if "t" in flags else "tcp   "
         if "l" in flags or "a" in flags:
-            rows += [f"{lead}LISTEN 0      128          0.0.0.0:{port:<10} 0.0.0.0:*" + (f'    users:(("{name}",pid={pids[name]},fd=3))' if show else "") for port, name in machine.system.listeners]
+            rows += [
+                f"{lead}LISTEN 0      128          0.0.0.0:{port:<10} 0.0.0.0:*"
+                + (f'    users:(("{name}",pid={pids[name]},fd=3))' if show else "")
+                for port, name in machine.system.listeners
+            ]
         if "l" not in flags:
             rows += [f"{lead}ESTAB  0      0      {here:<20} {there}" for here, there in peers]
     else:
-        rows = ["Active Internet connections " + ("(only servers)" if "l" in flags else "(servers and established)" if "a" in flags else "(w/o servers)"), "Proto Recv-Q Send-Q Local Address           Foreign Address         State      " + (" PID/Program name    " if "p" in flags else "")]
+        rows = [
+            "Active Internet connections "
+            + (
+                "(only servers)"
+                if "l" in flags
+                else "(servers and established)"
+                if "a" in flags
+                else "(w/o servers)"
+            ),
+            "Proto Recv-Q Send-Q Local Address           Foreign Address         State      "
+            + (" PID/Program name    " if "p" in flags else ""),
+        ]
         if "l" in flags or "a" in flags:
-            rows += [f"tcp        0      0 {'0.0.0.0:' + str(port):<23} {'0.0.0.0:*':<23} LISTEN     " + (f" {pids[name]}/{name}" if show else "") for port, name in machine.system.listeners]
+            rows += [
+                f"tcp        0      0 {'0.0.0.0:' + str(port):<23} {'0.0.0.0:*':<23} LISTEN     "
+                + (f" {pids[name]}/{name}" if show else "")
+                for port, name in machine.system.listeners
+            ]
         if "l" not in flags:
             rows += [f"tcp        0     36 {here:<23} {there:<23} ESTABLISHED" for here, there in peers]
     await run.lines(rows)
@@ -91,7 +160,14 @@ async def sockets(run: Run) -> int:
 @program("route")
 async def route(run: Run) -> int:
     cidr, _, mask = network(run)
-    await run.lines(["Kernel IP routing table", "Destination     Gateway         Genmask         Flags Metric Ref    Use Iface", f"0.0.0.0         {run.machine.system.gateway:<15} 0.0.0.0         UG    0      0        0 eth0", f"{cidr.partition('/')[0]:<15} 0.0.0.0         {mask:<15} U     0      0        0 eth0"])
+    await run.lines(
+        [
+            "Kernel IP routing table",
+            "Destination     Gateway         Genmask         Flags Metric Ref    Use Iface",
+            f"0.0.0.0         {run.machine.system.gateway:<15} 0.0.0.0         UG    0      0        0 eth0",
+            f"{cidr.partition('/')[0]:<15} 0.0.0.0         {mask:<15} U     0      0        0 eth0",
+        ]
+    )
     return 0
 
 
@@ -100,7 +176,15 @@ async def arp(run: Run) -> int:
     if "-a" in run.args:
         await run.lines(f"? ({host}) at {mac} [ether] on eth0" for host, mac, _ in neighbours(run.machine))
         return 0
-    await run.lines(["Address                  HWtype  HWaddress           Flags Mask            Iface", *(f"{host:<24} ether   {mac}   C                     eth0" for host, mac, _ in neighbours(run.machine))])
+    await run.lines(
+        [
+            "Address                  HWtype  HWaddress           Flags Mask            Iface",
+            *(
+                f"{host:<24} ether   {mac}   C                     eth0"
+                for host, mac, _ in neighbours(run.machine)
+            ),
+        ]
+    )
     return 0
 
 
@@ -148,7 +232,10 @@ async def ping(run: Run) -> int:
             await run.out(f"64 bytes from {address}: icmp_seq={sent} ttl=64 time=0.0{31 + sent % 9} ms\n")
         await asyncio.sleep(1)
     loss = 0 if near else 100
-    await run.out(f"\n--- {host} ping statistics ---\n{sent} packets transmitted, {sent if near else 0} received, {loss}% packet loss, time {sent * 1000 - 977}ms\n" + ("rtt min/avg/max/mdev = 0.031/0.036/0.039/0.003 ms\n" if near else "\n"))
+    await run.out(
+        f"\n--- {host} ping statistics ---\n{sent} packets transmitted, {sent if near else 0} received, {loss}% packet loss, time {sent * 1000 - 977}ms\n"
+        + ("rtt min/avg/max/mdev = 0.031/0.036/0.039/0.003 ms\n" if near else "\n")
+    )
     return int(not near)
 
 
@@ -180,12 +267,39 @@ async def curl(run: Run) -> int:
     while args:
         arg = args.pop(0)
         if arg in ("-V", "--version"):
-            await run.out("curl 7.88.1 (x86_64-pc-linux-gnu) libcurl/7.88.1 OpenSSL/3.0.14 zlib/1.2.13\nProtocols: dict file ftp ftps gopher http https imap imaps\n")
+            await run.out(
+                "curl 7.88.1 (x86_64-pc-linux-gnu) libcurl/7.88.1 OpenSSL/3.0.14 zlib/1.2.13\nProtocols: dict file ftp ftps gopher http https imap imaps\n"
+            )
             return 0
         if arg in ("-m", "--max-time", "--connect-timeout") and args:
             value = args.pop(0)
             wait = min(wait, float(value)) if re.fullmatch(r"\d{1,5}\.?\d*", value) else wait
-        elif arg in ("-o", "-H", "-d", "-X", "-u", "-A", "-e", "-x", "--data", "--header", "--output", "--request", "--user", "--url", "-F", "-T", "-b", "-c", "-w", "--retry") and args:
+        elif (
+            arg
+            in (
+                "-o",
+                "-H",
+                "-d",
+                "-X",
+                "-u",
+                "-A",
+                "-e",
+                "-x",
+                "--data",
+                "--header",
+                "--output",
+                "--request",
+                "--user",
+                "--url",
+                "-F",
+                "-T",
+                "-b",
+                "-c",
+                "-w",
+                "--retry",
+            )
+            and args
+        ):
             value = args.pop(0)
             urls += [value] if arg == "--url" else []
         elif arg.startswith("-"):
@@ -200,7 +314,14 @@ async def curl(run: Run) -> int:
         run.session.note_download("curl", url)
         host, port = host_of(url)
         why = await attempt(run, host, port, wait=wait)
-        messages = {"resolve": (6, f"Could not resolve host: {host}"), "refused": (7, f"Failed to connect to {host} port {port} after 0 ms: Couldn't connect to server"), "timeout": (28, f"Failed to connect to {host} port {port} after {int(wait * 1000) + 1} ms: Couldn't connect to server")}
+        messages = {
+            "resolve": (6, f"Could not resolve host: {host}"),
+            "refused": (7, f"Failed to connect to {host} port {port} after 0 ms: Couldn't connect to server"),
+            "timeout": (
+                28,
+                f"Failed to connect to {host} port {port} after {int(wait * 1000) + 1} ms: Couldn't connect to server",
+            ),
+        }
         status, message = messages[why]
         if not quiet:
             await run.err(f"curl: ({status}) {message}\n")
@@ -224,7 +345,11 @@ async def wget(run: Run) -> int:
         else:
             urls.append(arg)
     if not urls:
-        await run.err("wget: missing URL\nUsage: wget [OPTION]... [URL]...\n\nTry `wget --help' for more options.\n" if not run.busybox else "BusyBox v1.36.1 multi-call binary.\n\nUsage: wget [-cqS] [-O FILE] URL...\n")
+        await run.err(
+            "wget: missing URL\nUsage: wget [OPTION]... [URL]...\n\nTry `wget --help' for more options.\n"
+            if not run.busybox
+            else "BusyBox v1.36.1 multi-call binary.\n\nUsage: wget [-cqS] [-O FILE] URL...\n"
+        )
         return 1
     for url in urls[:20]:
         run.session.note_download("wget", url)
@@ -236,22 +361,58 @@ async def wget(run: Run) -> int:
         stamp = local_time(run, when).strftime("%Y-%m-%d %H:%M:%S")
         address = resolve(run, host)
         if not quiet and not run.busybox:
-            await run.err(f"--{stamp}--  {full}{'' if '/' in full.partition('://')[2] else '/'}\n" + (f"Resolving {host} ({host})... " if address != host else ""))
-        why = await attempt(run, host, port, wait=0 if address and address != host else 0.0) if not address else ""
+            await run.err(
+                f"--{stamp}--  {full}{'' if '/' in full.partition('://')[2] else '/'}\n"
+                + (f"Resolving {host} ({host})... " if address != host else "")
+            )
+        why = (
+            await attempt(run, host, port, wait=0 if address and address != host else 0.0)
+            if not address
+            else ""
+        )
         if why == "resolve":
             if not quiet:
-                await run.err(f"failed: Temporary failure in name resolution.\nwget: unable to resolve host address ‘{host}’\n" if not run.busybox else f"wget: bad address '{host}'\n")
+                await run.err(
+                    f"failed: Temporary failure in name resolution.\nwget: unable to resolve host address ‘{host}’\n"
+                    if not run.busybox
+                    else f"wget: bad address '{host}'\n"
+                )
             continue
         if not quiet and not run.busybox:
             await run.err(f"Connecting to {host}:{port}... ")
         why = await attempt(run, host, port, wait=wait)
         if not quiet:
             reason = "Connection refused." if why == "refused" else "Connection timed out."
-            await run.err(f"failed: {reason}\n" + ("Giving up.\n\n" if tries == 1 else "") if not run.busybox else f"wget: can't connect to remote host ({address}): {reason[:-1]}\n")
+            await run.err(
+                f"failed: {reason}\n" + ("Giving up.\n\n" if tries == 1 else "")
+                if not run.busybox
+                else f"wget: can't connect to remote host ({address}): {reason[:-1]}\n"
+            )
     return 4 if not run.busybox else 1
 
 
-@program("ssh", "scp", "sftp", "rsync", "telnet", "nc", "netcat", "ncat", "ftp", "tftp", "git", "nmap", "socat", "ssh-copy-id", "mysql", "psql", "redis-cli", "traceroute", "lynx", "smbclient")
+@program(
+    "ssh",
+    "scp",
+    "sftp",
+    "rsync",
+    "telnet",
+    "nc",
+    "netcat",
+    "ncat",
+    "ftp",
+    "tftp",
+    "git",
+    "nmap",
+    "socat",
+    "ssh-copy-id",
+    "mysql",
+    "psql",
+    "redis-cli",
+    "traceroute",
+    "lynx",
+    "smbclient",
+)
 async def client(run: Run) -> int:
     args = list(run.args)
     if run.name == "git" and args[:1] in (["--version"], ["version"]):
@@ -270,28 +431,74 @@ async def client(run: Run) -> int:
             args.pop(0)
         elif not arg.startswith("-") and arg not in ("clone", "fetch", "pull"):
             words.append(arg)
-    target = next((word for word in words if "@" in word or ":" in word or run.name not in ("scp", "rsync")), "")
+    target = next(
+        (word for word in words if "@" in word or ":" in word or run.name not in ("scp", "rsync")), ""
+    )
     if not target:
         await run.err(f"usage: {run.name} [options] destination\n")
         return 255 if run.name == "ssh" else 1
     run.session.note_download(run.name, " ".join(words))
-    host = re.sub(r"^\w+://", "", target).rpartition("@")[2].split("/")[0].split(":")[0] if run.name != "telnet" else target
-    port = next((word for word in words[1:2] if word.isdigit()), {"ssh": "22", "scp": "22", "sftp": "22", "rsync": "22", "telnet": "23", "ftp": "21", "git": "443"}.get(run.name, "80"))
+    host = (
+        re.sub(r"^\w+://", "", target).rpartition("@")[2].split("/")[0].split(":")[0]
+        if run.name != "telnet"
+        else target
+    )
+    port = next(
+        (word for word in words[1:2] if word.isdigit()),
+        {
+            "ssh": "22",
+            "scp": "22",
+            "sftp": "22",
+            "rsync": "22",
+            "telnet": "23",
+            "ftp": "21",
+            "git": "443",
+        }.get(run.name, "80"),
+    )
     listening = "-l" in "".join(arg[:3] for arg in run.args[:2]) and run.name in ("nc", "ncat", "netcat")
     why = "timeout" if listening else await attempt(run, host, port, wait=PATIENCE)
-    reason = {"resolve": "Temporary failure in name resolution", "refused": "Connection refused"}.get(why, "Connection timed out")
+    reason = {"resolve": "Temporary failure in name resolution", "refused": "Connection refused"}.get(
+        why, "Connection timed out"
+    )
     if listening:
         while await run.stdin.read():
             pass
         return 0
     messages = {
-        "ssh": f"ssh: Could not resolve hostname {host}: {reason}\n" if why == "resolve" else f"ssh: connect to host {host} port {port}: {reason}\n",
-        "git": f"Cloning into '{target.rstrip('/').rpartition('/')[2].removesuffix('.git')}'...\nfatal: unable to access '{target}/': " + (f"Could not resolve host: {host}\n" if why == "resolve" else f"Failed to connect to {host} port 443 after 30001 ms: Couldn't connect to server\n"),
-        "telnet": (f"telnet: could not resolve {host}/{port}: {reason}\n" if why == "resolve" else f"Trying {resolve(run, host)}...\ntelnet: Unable to connect to remote host: {reason}\n"),
-        "nc": f"nc: getaddrinfo for host \"{host}\" port {port}: {reason}\n" if why == "resolve" else "" if "-v" not in "".join(run.args) else f"nc: connect to {host} port {port} (tcp) failed: {reason}\n",
+        "ssh": f"ssh: Could not resolve hostname {host}: {reason}\n"
+        if why == "resolve"
+        else f"ssh: connect to host {host} port {port}: {reason}\n",
+        "git": f"Cloning into '{target.rstrip('/').rpartition('/')[2].removesuffix('.git')}'...\nfatal: unable to access '{target}/': "
+        + (
+            f"Could not resolve host: {host}\n"
+            if why == "resolve"
+            else f"Failed to connect to {host} port 443 after 30001 ms: Couldn't connect to server\n"
+        ),
+        "telnet": (
+            f"telnet: could not resolve {host}/{port}: {reason}\n"
+            if why == "resolve"
+            else f"Trying {resolve(run, host)}...\ntelnet: Unable to connect to remote host: {reason}\n"
+        ),
+        "nc": f'nc: getaddrinfo for host "{host}" port {port}: {reason}\n'
+        if why == "resolve"
+        else ""
+        if "-v" not in "".join(run.args)
+        else f"nc: connect to {host} port {port} (tcp) failed: {reason}\n",
     }
-    extra = "scp: Connection closed\n" if run.name == "scp" else "Connection closed\n" if run.name == "sftp" else ""
-    name = "ssh" if run.name in ("scp", "sftp", "rsync", "ssh-copy-id") else "nc" if run.name in ("netcat", "ncat") else run.name
+    extra = (
+        "scp: Connection closed\n"
+        if run.name == "scp"
+        else "Connection closed\n"
+        if run.name == "sftp"
+        else ""
+    )
+    name = (
+        "ssh"
+        if run.name in ("scp", "sftp", "rsync", "ssh-copy-id")
+        else "nc"
+        if run.name in ("netcat", "ncat")
+        else run.name
+    )
     await run.err(messages.get(name, f"{run.name}: {host}: {reason}\n") + extra)
     return 255 if name == "ssh" else 128 if name == "git" else 1
 
@@ -310,14 +517,20 @@ async def lookup(run: Run) -> int:
 async def firewall(run: Run) -> int:
     if run.who.uid:
         if run.name.endswith("tables"):
-            await run.err(f"{run.name} v1.8.9 (nf_tables): Could not fetch rule set generation id: Permission denied (you must be root)\n")
+            await run.err(
+                f"{run.name} v1.8.9 (nf_tables): Could not fetch rule set generation id: Permission denied (you must be root)\n"
+            )
             return 4
         return await run.complain("Operation not permitted (you must be root)")
     flags = "".join(arg for arg in run.args if arg.startswith("-"))
     if run.name.endswith("tables") and "L" in flags:
         rows = []
         for chain in ("INPUT", "FORWARD", "OUTPUT"):
-            rows += [f"Chain {chain} (policy ACCEPT)", "target     prot opt source               destination         ", ""]
+            rows += [
+                f"Chain {chain} (policy ACCEPT)",
+                "target     prot opt source               destination         ",
+                "",
+            ]
         await run.lines(rows[:-1])
     elif run.name.endswith("tables") and "S" in flags:
         await run.lines(["-P INPUT ACCEPT", "-P FORWARD ACCEPT", "-P OUTPUT ACCEPT"])

@@ -69,7 +69,13 @@ class _Formatter:
         if match is None:
             return 0
         digits = match[2]
-        value = int(digits, 16) if digits[:2] in ("0x", "0X") else int(digits, 8) if digits[0] == "0" else int(digits)
+        value = (
+            int(digits, 16)
+            if digits[:2] in ("0x", "0X")
+            else int(digits, 8)
+            if digits[0] == "0"
+            else int(digits)
+        )
         return -value if match[1] == "-" else value
 
     def real(self, text: str | None) -> float:
@@ -173,7 +179,12 @@ async def printf(run: Run) -> int:
         out.append(piece)
         size += len(piece)
         await run.session.budget.spend(1 + len(piece) // 512)
-        if formatter.at == before or formatter.at >= len(formatter.args) or formatter.stopped or size > 1 << 20:
+        if (
+            formatter.at == before
+            or formatter.at >= len(formatter.args)
+            or formatter.stopped
+            or size > 1 << 20
+        ):
             break
     for message in formatter.errors:
         await run.complain(message)
@@ -192,19 +203,29 @@ def _formatted(template: str, formatter: _Formatter) -> str:
         if char == "%":
             match = _CONVERSION.match(template, at)
             if match is None:
-                formatter.errors.append(f"`{template[at + 1 : at + 2] or '%'}': {'missing' if at + 1 >= len(template) else 'invalid'} format character")
+                formatter.errors.append(
+                    f"`{template[at + 1 : at + 2] or '%'}': {'missing' if at + 1 >= len(template) else 'invalid'} format character"
+                )
                 formatter.status, formatter.stopped = 1, True
                 break
             out.append(formatter.conversion(match))
             at = match.end()
             continue
         if char == "\\":
-            match = re.match(r"\\(?:([0-7]{1,3})|c|x[0-9a-fA-F]{1,2}|u[0-9a-fA-F]{1,4}|U[0-9a-fA-F]{1,8}|.)", template[at:])
+            match = re.match(
+                r"\\(?:([0-7]{1,3})|c|x[0-9a-fA-F]{1,2}|u[0-9a-fA-F]{1,4}|U[0-9a-fA-F]{1,8}|.)", template[at:]
+            )
             if match:
                 if match[0] == "\\c":
                     formatter.stopped = True
                     break
-                out.append(byte(int(match[1], 8) & 255) if match[1] else '"' if match[0] == '\\"' else ansi_c(match[0]))
+                out.append(
+                    byte(int(match[1], 8) & 255)
+                    if match[1]
+                    else '"'
+                    if match[0] == '\\"'
+                    else ansi_c(match[0])
+                )
                 at += match.end()
                 continue
         out.append(char)
@@ -251,7 +272,13 @@ async def seq(run: Run) -> int:
     places = max(len(arg.partition(".")[2]) for arg in args[:2] or args)
     scale = 10**places
     values = [round(float(arg) * scale) if "." in arg else int(arg) * scale for arg in args]
-    first, step, last = (scale, scale, values[0]) if len(values) == 1 else (values[0], scale, values[1]) if len(values) == 2 else (values[0], values[1], values[2])
+    first, step, last = (
+        (scale, scale, values[0])
+        if len(values) == 1
+        else (values[0], scale, values[1])
+        if len(values) == 2
+        else (values[0], values[1], values[2])
+    )
     if step == 0:
         raise UsageFault(f"invalid Zero increment value: '{args[1]}'", hint=True)
     width = max(len(f"{v / scale:.{places}f}") for v in (first, last)) if wide else 0
@@ -322,7 +349,17 @@ def local_time(run: Run, moment: float) -> datetime:
     return datetime.fromtimestamp(moment, UTC).astimezone(zone)
 
 
-_UNITS = {"second": 1, "sec": 1, "minute": 60, "min": 60, "hour": 3600, "day": 86400, "week": 604_800, "month": 2_629_800, "year": 31_557_600}
+_UNITS = {
+    "second": 1,
+    "sec": 1,
+    "minute": 60,
+    "min": 60,
+    "hour": 3600,
+    "day": 86400,
+    "week": 604_800,
+    "month": 2_629_800,
+    "year": 31_557_600,
+}
 
 
 def parse_date(run: Run, text: str) -> float:
@@ -338,7 +375,16 @@ def parse_date(run: Run, text: str) -> float:
         unit = _UNITS.get(match[2])
         if unit:
             return now + int(match[1].replace(" ", "")) * unit * (-1 if match[3] else 1)
-    for form in ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M", "%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y%m%d", "%m/%d/%Y", "%d %b %Y", "%b %d %Y"):
+    for form in (
+        "%Y-%m-%d %H:%M:%S",
+        "%Y-%m-%d %H:%M",
+        "%Y-%m-%d",
+        "%Y-%m-%dT%H:%M:%S",
+        "%Y%m%d",
+        "%m/%d/%Y",
+        "%d %b %Y",
+        "%b %d %Y",
+    ):
         try:
             parsed = datetime.strptime(text.strip(), form).replace(tzinfo=local_time(run, now).tzinfo)
         except ValueError:
@@ -350,8 +396,15 @@ def parse_date(run: Run, text: str) -> float:
 def formatted_time(moment: datetime, form: str) -> str:
     """strftime(3) with GNU's ``%N``, ``%s``, ``%:z`` and ``-`` flags, independent of the platform."""
     fraction = f"{moment.microsecond:06d}000"
-    text = form.replace("%N", fraction).replace("%3N", fraction[:3]).replace("%s", str(int(moment.timestamp())))
-    text = text.replace("%F", "%Y-%m-%d").replace("%T", "%H:%M:%S").replace("%R", "%H:%M").replace("%D", "%m/%d/%y")
+    text = (
+        form.replace("%N", fraction).replace("%3N", fraction[:3]).replace("%s", str(int(moment.timestamp())))
+    )
+    text = (
+        text.replace("%F", "%Y-%m-%d")
+        .replace("%T", "%H:%M:%S")
+        .replace("%R", "%H:%M")
+        .replace("%D", "%m/%d/%y")
+    )
     text = text.replace("%r", "%I:%M:%S %p").replace("%h", "%b").replace("%c", "%a %b %e %H:%M:%S %Y")
     text = text.replace("%:z", moment.strftime("%z")[:3] + ":" + moment.strftime("%z")[3:])
     return moment.strftime(text)
@@ -359,7 +412,10 @@ def formatted_time(moment: datetime, form: str) -> str:
 
 @program("date")
 async def date(run: Run) -> int:
-    found, operands = run.options("d:uRI:r:s:f:", ("date=", "utc", "universal", "rfc-email", "iso-8601", "reference=", "set=", "rfc-3339="))
+    found, operands = run.options(
+        "d:uRI:r:s:f:",
+        ("date=", "utc", "universal", "rfc-email", "iso-8601", "reference=", "set=", "rfc-3339="),
+    )
     text = found.get("d", found.get("date"))
     if "s" in found or "set" in found:
         return await run.complain("cannot set date: Operation not permitted")
@@ -392,7 +448,9 @@ async def cal(run: Run) -> int:
     following = (first + timedelta(days=32)).replace(day=1)
     title = today.strftime("%B %Y").center(20).rstrip()
     days = ["  "] * ((first.weekday() + 1) % 7) + [f"{d + 1:2}" for d in range((following - first).days)]
-    await run.lines([title, "Su Mo Tu We Th Fr Sa", *(" ".join(days[n : n + 7]) for n in range(0, len(days), 7))])
+    await run.lines(
+        [title, "Su Mo Tu We Th Fr Sa", *(" ".join(days[n : n + 7]) for n in range(0, len(days), 7))]
+    )
     return 0
 
 
@@ -408,7 +466,16 @@ async def clear(run: Run) -> int:
 @program("tput")
 async def tput(run: Run) -> int:
     columns, rows = run.session.size
-    answers = {"cols": f"{columns}\n", "lines": f"{rows}\n", "colors": "256\n", "sgr0": "\x1b(B\x1b[m", "bold": "\x1b[1m", "clear": "\x1b[H\x1b[2J", "civis": "\x1b[?25l", "cnorm": "\x1b[?25h"}
+    answers = {
+        "cols": f"{columns}\n",
+        "lines": f"{rows}\n",
+        "colors": "256\n",
+        "sgr0": "\x1b(B\x1b[m",
+        "bold": "\x1b[1m",
+        "clear": "\x1b[H\x1b[2J",
+        "civis": "\x1b[?25l",
+        "cnorm": "\x1b[?25h",
+    }
     if run.args[:1] == ["setaf"] and run.args[1:2]:
         await run.out(f"\x1b[3{run.args[1][:3]}m")
         return 0
@@ -428,7 +495,11 @@ async def stty(run: Run) -> int:
     elif run.args and run.args[0] in ("-echo", "echo"):
         run.session.echo(run.args[0] == "echo")
     elif not run.args or run.args[0] == "-a":
-        await run.out(f"speed 38400 baud; rows {rows}; columns {columns}; line = 0;\n" if run.args else "speed 38400 baud; line = 0;\n-brkint -imaxbel iutf8\n")
+        await run.out(
+            f"speed 38400 baud; rows {rows}; columns {columns}; line = 0;\n"
+            if run.args
+            else "speed 38400 baud; line = 0;\n-brkint -imaxbel iutf8\n"
+        )
     return 0
 
 

@@ -37,7 +37,14 @@ _GREP_LONG = {
     "null": "Z",
     "byte-offset": "b",
 }
-_GREP_VALUES = {"regexp": "e", "file": "f", "max-count": "m", "after-context": "A", "before-context": "B", "context": "C"}
+_GREP_VALUES = {
+    "regexp": "e",
+    "file": "f",
+    "max-count": "m",
+    "after-context": "A",
+    "before-context": "B",
+    "context": "C",
+}
 
 
 class _Grep:
@@ -45,7 +52,15 @@ class _Grep:
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        long = [*_GREP_LONG, *(f"{name}=" for name in _GREP_VALUES), "color", "colour", "include=", "exclude=", "exclude-dir="]
+        long = [
+            *_GREP_LONG,
+            *(f"{name}=" for name in _GREP_VALUES),
+            "color",
+            "colour",
+            "include=",
+            "exclude=",
+            "exclude-dir=",
+        ]
         wanted: list[str] = []
         args: list[str] = []
         rest = list(run.args)
@@ -163,7 +178,11 @@ async def _grep_files(run: Run, work: _Grep, name: str) -> AsyncIterator[str]:
     include, exclude = work.found.get("include"), work.found.get("exclude")
     async for path, info in walk(run, name):
         base = path.rpartition("/")[2]
-        if stat.S_ISREG(info.mode) and (not include or patterns.matches(include, base)) and not (exclude and patterns.matches(exclude, base)):
+        if (
+            stat.S_ISREG(info.mode)
+            and (not include or patterns.matches(include, base))
+            and not (exclude and patterns.matches(exclude, base))
+        ):
             yield path
 
 
@@ -205,7 +224,9 @@ async def _grep_one(run: Run, work: _Grep, name: str) -> int:
     elif ("l" in work.on and hits) or ("L" in work.on and not hits):
         await run.out(shown + "\n")
     elif binary and hits and "q" not in work.on:
-        await run.out(f"grep: {shown}: binary file matches\n" if not run.busybox else f"Binary file {shown} matches\n")
+        await run.out(
+            f"grep: {shown}: binary file matches\n" if not run.busybox else f"Binary file {shown} matches\n"
+        )
     return hits
 
 
@@ -225,7 +246,9 @@ async def _grep_line(run: Run, work: _Grep, prefix: str, number: int, line: str,
     await run.out(f"{head}{line}\n")
 
 
-async def walk(run: Run, name: str, *, depth_first: bool = False, deepest: int = 100, visits: int = MAX_VISITS) -> AsyncIterator[tuple[str, Stat]]:
+async def walk(
+    run: Run, name: str, *, depth_first: bool = False, deepest: int = 100, visits: int = MAX_VISITS
+) -> AsyncIterator[tuple[str, Stat]]:
     """Every path below a name, itself first, in the order of the directory. Raises `OSError` for the name itself."""
     fs, who = run.fs, run.who
     top = fs.lookup(who, run.path(name), follow=False)
@@ -253,7 +276,11 @@ async def walk(run: Run, name: str, *, depth_first: bool = False, deepest: int =
             import errno  # noqa: PLC0415 (the error's text)
             import os  # noqa: PLC0415
 
-            await run.complain(f"'{path}': {os.strerror(errno.EACCES)}" if run.name == "find" else f"{path}: {os.strerror(errno.EACCES)}")
+            await run.complain(
+                f"'{path}': {os.strerror(errno.EACCES)}"
+                if run.name == "find"
+                else f"{path}: {os.strerror(errno.EACCES)}"
+            )
             continue
         join = path if path.endswith("/") else path + "/"
         stack += [(join + child, depth + 1, False) for child in reversed(names)]
@@ -358,7 +385,9 @@ class _Find:
         if word in ("-name", "-iname", "-path", "-ipath", "-wholename", "-lname"):
             pattern = self.next(word)
             fold, whole = word.startswith("-i"), "path" in word or "whole" in word
-            return lambda p, _: patterns.matches(pattern, p if whole else p.rstrip("/").rpartition("/")[2] or p, fold=fold)
+            return lambda p, _: patterns.matches(
+                pattern, p if whole else p.rstrip("/").rpartition("/")[2] or p, fold=fold
+            )
         if word == "-type":
             kinds = self.next(word)
             return lambda _, s: stat.filemode(s.mode)[0].replace("-", "f") in kinds
@@ -381,13 +410,23 @@ class _Find:
             return lambda _, s: s.mode & 0o7777 == mode
         if word in ("-user", "-group", "-uid", "-gid"):
             name = self.next(word)
-            users = {n: u.uid for n, u in run.machine.users().items()} if "u" in word[1:2] else {n: g.gid for n, g in run.machine.groups().items()}
+            users = (
+                {n: u.uid for n, u in run.machine.users().items()}
+                if "u" in word[1:2]
+                else {n: g.gid for n, g in run.machine.groups().items()}
+            )
             wanted = users.get(name, int(name) if name.isdigit() and len(name) < 9 else -2)
             if wanted == -2:
                 raise UsageFault(f"‘{name}’ is not the name of a known user")
             return lambda _, s: (s.uid if word in ("-user", "-uid") else s.gid) == wanted
         if word == "-empty":
-            return lambda p, s: s.size == 0 if stat.S_ISREG(s.mode) else not run.fs.listdir(run.who, run.path(p)) if stat.S_ISDIR(s.mode) else False
+            return lambda p, s: (
+                s.size == 0
+                if stat.S_ISREG(s.mode)
+                else not run.fs.listdir(run.who, run.path(p))
+                if stat.S_ISDIR(s.mode)
+                else False
+            )
         if word in ("-newer", "-anewer", "-cnewer"):
             limit = run.stat(self.next(word)).mtime
             return lambda _, s: s.mtime > limit
@@ -401,7 +440,11 @@ class _Find:
             return lambda _p, _s: False
         if word == "-true":
             return lambda _p, _s: True
-        raise UsageFault(f"unknown predicate `{word}'" if word.startswith("-") else f"paths must precede expression: `{word}'")
+        raise UsageFault(
+            f"unknown predicate `{word}'"
+            if word.startswith("-")
+            else f"paths must precede expression: `{word}'"
+        )
 
 
 def _compared(sign: str, value: int, wanted: int) -> bool:
@@ -419,7 +462,9 @@ async def find(run: Run) -> int:
     status = 0
     for root in roots:
         try:
-            async for path, info in walk(run, root, depth_first=expression.depth_first, deepest=expression.deepest):
+            async for path, info in walk(
+                run, root, depth_first=expression.depth_first, deepest=expression.deepest
+            ):
                 depth = path[len(root) :].strip("/").count("/") + (path.strip("/") != root.strip("/"))
                 if depth < expression.least:
                     continue
@@ -428,7 +473,11 @@ async def find(run: Run) -> int:
         except OSError as problem:
             import os  # noqa: PLC0415 (the error's text)
 
-            status = await run.complain(f"‘{root}’: {os.strerror(problem.errno)}" if not run.busybox else f"{root}: {os.strerror(problem.errno)}")
+            status = await run.complain(
+                f"‘{root}’: {os.strerror(problem.errno)}"
+                if not run.busybox
+                else f"{root}: {os.strerror(problem.errno)}"
+            )
     for group in groups:
         for _, kind, command in group:
             if kind == "-exec+" and isinstance(command, list) and batches.get(id(command)):
@@ -436,7 +485,13 @@ async def find(run: Run) -> int:
     return status
 
 
-async def _holds(run: Run, groups: list[list[tuple[bool, str, object]]], path: str, info: Stat, batches: dict[int, list[str]]) -> bool:
+async def _holds(
+    run: Run,
+    groups: list[list[tuple[bool, str, object]]],
+    path: str,
+    info: Stat,
+    batches: dict[int, list[str]],
+) -> bool:
     for group in groups:
         for negated, kind, value in group:
             if kind == "test" and callable(value):
@@ -452,7 +507,9 @@ async def _holds(run: Run, groups: list[list[tuple[bool, str, object]]], path: s
     return False
 
 
-async def _act(run: Run, kind: str, value: object, path: str, info: Stat, batches: dict[int, list[str]]) -> bool:
+async def _act(
+    run: Run, kind: str, value: object, path: str, info: Stat, batches: dict[int, list[str]]
+) -> bool:
     if kind in ("-print", "-print0"):
         await run.out(path + ("\0" if kind[-1] == "0" else "\n"))
     elif kind == "-delete":
@@ -468,14 +525,31 @@ async def _act(run: Run, kind: str, value: object, path: str, info: Stat, batche
         when = local_time(run, info.mtime).strftime("%b %e %H:%M")
         names = {u.uid: n for n, u in run.machine.users().items()}
         owner = names.get(info.uid, str(info.uid))
-        await run.out(f"{info.inode:9} {max(4, info.size // 1024):6} {stat.filemode(info.mode)} {info.links:3} {owner:<8} {owner:<8} {info.size:8} {when} {path}\n")
+        await run.out(
+            f"{info.inode:9} {max(4, info.size // 1024):6} {stat.filemode(info.mode)} {info.links:3} {owner:<8} {owner:<8} {info.size:8} {when} {path}\n"
+        )
     return True
 
 
 def _printf(run: Run, form: str, path: str, info: Stat) -> str:
     when = local_time(run, info.mtime)
     names = {u.uid: n for n, u in run.machine.users().items()}
-    values = {"p": path, "f": path.rstrip("/").rpartition("/")[2] or path, "s": str(info.size), "m": f"{info.mode & 0o7777:o}", "M": stat.filemode(info.mode), "u": names.get(info.uid, str(info.uid)), "g": names.get(info.gid, str(info.gid)), "t": when.strftime("%a %b %e %H:%M:%S.0000000000 %Y"), "T@": f"{info.mtime:.10f}", "h": path.rpartition("/")[0] or ".", "y": stat.filemode(info.mode)[0].replace("-", "f"), "i": str(info.inode), "%": "%", "T+": when.strftime("%Y-%m-%d+%H:%M:%S.0000000000")}
+    values = {
+        "p": path,
+        "f": path.rstrip("/").rpartition("/")[2] or path,
+        "s": str(info.size),
+        "m": f"{info.mode & 0o7777:o}",
+        "M": stat.filemode(info.mode),
+        "u": names.get(info.uid, str(info.uid)),
+        "g": names.get(info.gid, str(info.gid)),
+        "t": when.strftime("%a %b %e %H:%M:%S.0000000000 %Y"),
+        "T@": f"{info.mtime:.10f}",
+        "h": path.rpartition("/")[0] or ".",
+        "y": stat.filemode(info.mode)[0].replace("-", "f"),
+        "i": str(info.inode),
+        "%": "%",
+        "T+": when.strftime("%Y-%m-%d+%H:%M:%S.0000000000"),
+    }
     text = re.sub(r"%(T@|T\+|[pfsmMugthyi%])", lambda m: values[m[1]], form)
     return text.replace("\\n", "\n").replace("\\t", "\t").replace("\\0", "\0")
 
@@ -502,12 +576,17 @@ async def xargs(run: Run) -> int:
     elif flags["I"] or flags["L"]:
         items = [line.strip() for line in data.splitlines() if line.strip()]
     else:
-        items = [re.sub(r"""\\(.)|["']""", r"\1", word) for word in re.findall(r"""(?:[^\s"'\\]|\\.|"[^"]*"|'[^']*')+""", data)]
+        items = [
+            re.sub(r"""\\(.)|["']""", r"\1", word)
+            for word in re.findall(r"""(?:[^\s"'\\]|\\.|"[^"]*"|'[^']*')+""", data)
+        ]
     items = items[:20_000]
     if flags["I"]:
         batches = [[word.replace(flags["I"], item) for word in command] for item in items]
     else:
-        size = int(flags["n"] or flags["L"] or 5000) if (flags["n"] or flags["L"] or "5000").isdigit() else 5000
+        size = (
+            int(flags["n"] or flags["L"] or 5000) if (flags["n"] or flags["L"] or "5000").isdigit() else 5000
+        )
         if not items and not quiet and not run.busybox:
             batches = [list(command)]
         else:

@@ -25,10 +25,19 @@ class Key(NamedTuple):
 
 
 def _key(text: str) -> Key:
-    match = re.fullmatch(r"(\d{1,6})(?:\.(\d{1,6}))?([bdfghiMnrV]*)(?:,(\d{1,6})(?:\.(\d{1,6}))?([bdfghiMnrV]*))?", text)
+    match = re.fullmatch(
+        r"(\d{1,6})(?:\.(\d{1,6}))?([bdfghiMnrV]*)(?:,(\d{1,6})(?:\.(\d{1,6}))?([bdfghiMnrV]*))?", text
+    )
     if match is None or match[1] == "0":
-        raise UsageFault(f"invalid number at field start: invalid count at start of '{text}'" if not match else "field number is zero: invalid field specification '" + text + "'", 2)
-    return Key(int(match[1]), int(match[2] or 1), int(match[4] or 0), int(match[5] or 0), match[3] + (match[6] or ""))
+        raise UsageFault(
+            f"invalid number at field start: invalid count at start of '{text}'"
+            if not match
+            else "field number is zero: invalid field specification '" + text + "'",
+            2,
+        )
+    return Key(
+        int(match[1]), int(match[2] or 1), int(match[4] or 0), int(match[5] or 0), match[3] + (match[6] or "")
+    )
 
 
 def _piece(line: str, key: Key, separator: str) -> str:
@@ -135,8 +144,35 @@ async def sort(run: Run) -> int:
         else:
             args.append(arg)
     run.args = args
-    found, names = run.options("bdfghiMnrVucsmzt:o:RCS:T:", ("reverse", "numeric-sort", "unique", "field-separator=", "output=", "human-numeric-sort", "version-sort", "ignore-case", "stable", "random-sort", "general-numeric-sort", "check"))
-    names_of = {"reverse": "r", "numeric-sort": "n", "unique": "u", "human-numeric-sort": "h", "version-sort": "V", "ignore-case": "f", "stable": "s", "random-sort": "R", "general-numeric-sort": "g", "check": "c"}
+    found, names = run.options(
+        "bdfghiMnrVucsmzt:o:RCS:T:",
+        (
+            "reverse",
+            "numeric-sort",
+            "unique",
+            "field-separator=",
+            "output=",
+            "human-numeric-sort",
+            "version-sort",
+            "ignore-case",
+            "stable",
+            "random-sort",
+            "general-numeric-sort",
+            "check",
+        ),
+    )
+    names_of = {
+        "reverse": "r",
+        "numeric-sort": "n",
+        "unique": "u",
+        "human-numeric-sort": "h",
+        "version-sort": "V",
+        "ignore-case": "f",
+        "stable": "s",
+        "random-sort": "R",
+        "general-numeric-sort": "g",
+        "check": "c",
+    }
     flags = "".join(names_of.get(name, name) for name in found if len(name) == 1 or name in names_of)
     separator = found.get("t", found.get("field-separator", ""))
     if len(separator) > 1:
@@ -199,8 +235,13 @@ async def _sorted(run: Run, lines: list[str], order: Callable[[str], Any]) -> li
 
 @program("uniq")
 async def uniq(run: Run) -> int:
-    found, names = run.options("cdiuf:s:w:z", ("count", "repeated", "unique", "ignore-case", "skip-fields=", "skip-chars=", "check-chars="))
-    flags = {{"count": "c", "repeated": "d", "unique": "u", "ignore-case": "i"}.get(name, name) for name in found}
+    found, names = run.options(
+        "cdiuf:s:w:z",
+        ("count", "repeated", "unique", "ignore-case", "skip-fields=", "skip-chars=", "check-chars="),
+    )
+    flags = {
+        {"count": "c", "repeated": "d", "unique": "u", "ignore-case": "i"}.get(name, name) for name in found
+    }
     fields = int(found.get("f", "0")[:6]) if found.get("f", "0").isdigit() else 0
     skip = int(found.get("s", "0")[:6]) if found.get("s", "0").isdigit() else 0
 
@@ -216,7 +257,9 @@ async def uniq(run: Run) -> int:
             groups[-1] = (groups[-1][0], groups[-1][1] + 1)
         else:
             groups.append((line, 1))
-    picked = [(line, n) for line, n in groups if not ("d" in flags and n < 2) and not ("u" in flags and n > 1)]
+    picked = [
+        (line, n) for line, n in groups if not ("d" in flags and n < 2) and not ("u" in flags and n > 1)
+    ]
     await run.lines(f"{n:7} {line}" if "c" in flags else line for line, n in picked)
     return 0
 
@@ -229,5 +272,7 @@ async def shuf(run: Run) -> int:
     if match:
         lines = [str(n) for n in range(int(match[1]), min(int(match[2]), int(match[1]) + 5000) + 1)]
     text = found.get("n", "5000")
-    await run.lines(run.machine.draw.sample(lines[:5000], int(text) if text.isdigit() and len(text) < 6 else 5000))
+    await run.lines(
+        run.machine.draw.sample(lines[:5000], int(text) if text.isdigit() and len(text) < 6 else 5000)
+    )
     return 0

@@ -26,7 +26,9 @@ async def open_each(run: Run, names: list[str]) -> list[tuple[str, Reader]]:
 
 @program("cat")
 async def cat(run: Run) -> int:
-    found, names = run.options("nbsETAvet", ("number", "show-all", "show-ends", "number-nonblank", "squeeze-blank"))
+    found, names = run.options(
+        "nbsETAvet", ("number", "show-all", "show-ends", "number-nonblank", "squeeze-blank")
+    )
     readers = await open_each(run, names)
     status = int(len(readers) < len(names or ["-"]))
     if not found:
@@ -35,7 +37,10 @@ async def cat(run: Run) -> int:
                 await run.write(data)
         return status
     count, blank = 0, False
-    show = {"E": found.keys() & {"E", "A", "e", "show-ends", "show-all"}, "T": found.keys() & {"T", "A", "t", "show-all"}}
+    show = {
+        "E": found.keys() & {"E", "A", "e", "show-ends", "show-all"},
+        "T": found.keys() & {"T", "A", "t", "show-all"},
+    }
     skip = found.keys() & {"b", "number-nonblank"}
     for _, reader in readers:
         while line := await reader.until():
@@ -60,7 +65,9 @@ def _count(run: Run, text: str, what: str) -> tuple[str, int]:
     match = re.fullmatch(r"([+-]?)(\d{1,15})([kKMGb]?)B?", text)
     if match is None:
         raise UsageFault(f"invalid number of {what}: '{text}'")
-    return match[1], int(match[2]) * {"": 1, "b": 512, "k": 1024, "K": 1024, "M": 1 << 20, "G": 1 << 30}[match[3]]
+    return match[1], int(match[2]) * {"": 1, "b": 512, "k": 1024, "K": 1024, "M": 1 << 20, "G": 1 << 30}[
+        match[3]
+    ]
 
 
 def _old_style(run: Run) -> None:
@@ -202,7 +209,9 @@ def _ranges(text: str) -> list[tuple[int, int]]:
     for piece in text.split(",")[:1000]:
         match = re.fullmatch(r"(\d{0,9})(-?)(\d{0,9})", piece)
         if match is None or not (match[1] or match[3]):
-            raise UsageFault(f"invalid field value '{piece}'" if piece else "fields are numbered from 1", hint=True)
+            raise UsageFault(
+                f"invalid field value '{piece}'" if piece else "fields are numbered from 1", hint=True
+            )
         low = int(match[1] or 1)
         high = int(match[3] or 1 << 30) if match[2] else low
         if low == 0:
@@ -215,7 +224,18 @@ def _ranges(text: str) -> list[tuple[int, int]]:
 
 @program("cut")
 async def cut(run: Run) -> int:
-    found, names = run.options("b:c:d:f:sn", ("delimiter=", "fields=", "characters=", "bytes=", "complement", "output-delimiter=", "only-delimited"))
+    found, names = run.options(
+        "b:c:d:f:sn",
+        (
+            "delimiter=",
+            "fields=",
+            "characters=",
+            "bytes=",
+            "complement",
+            "output-delimiter=",
+            "only-delimited",
+        ),
+    )
     fields = found.get("f", found.get("fields"))
     characters = found.get("c", found.get("characters", found.get("b", found.get("bytes"))))
     if fields is None and characters is None:
@@ -268,7 +288,9 @@ def _set(text: str) -> list[str]:
         if text[at : at + 1] == "-" and at + 1 < len(text):
             high, at = _char(text, at + 1)
             if high < char:
-                raise UsageFault(f"range-endpoints of '{char}-{high}' are in reverse collating sequence order")
+                raise UsageFault(
+                    f"range-endpoints of '{char}-{high}' are in reverse collating sequence order"
+                )
             out += [chr(n) for n in range(ord(char), min(ord(high), ord(char) + 70_000) + 1)]
         else:
             out.append(char)
@@ -279,7 +301,9 @@ def _char(text: str, at: int) -> tuple[str, int]:
     if text[at] == "\\" and at + 1 < len(text):
         match = re.match(r"\\([0-7]{1,3}|.)", text[at:], re.DOTALL)
         if match:
-            return (chr(int(match[1], 8) & 255) if match[1][0] in "01234567" else ansi_c(match[0])[-1:]), at + match.end()
+            return (
+                chr(int(match[1], 8) & 255) if match[1][0] in "01234567" else ansi_c(match[0])[-1:]
+            ), at + match.end()
     return text[at], at + 1
 
 
@@ -311,7 +335,9 @@ async def tr(run: Run) -> int:
             if (char in members) != complement:
                 if delete:
                     continue
-                made = (second[-1] if second else char) if complement and not delete else table.get(char, char)
+                made = (
+                    (second[-1] if second else char) if complement and not delete else table.get(char, char)
+                )
             else:
                 made = char
             hit = made in squeezed if second or not complement else (char not in members)
@@ -366,7 +392,10 @@ async def paste(run: Run) -> int:
     else:
         longest = max((len(column) for column in columns), default=0)
         rows = [[column[n] if n < len(column) else "" for column in columns] for n in range(longest)]
-    await run.lines("".join(cell + (marks[n % len(marks)] if n < len(row) - 1 else "") for n, cell in enumerate(row)) for row in rows)
+    await run.lines(
+        "".join(cell + (marks[n % len(marks)] if n < len(row) - 1 else "") for n, cell in enumerate(row))
+        for row in rows
+    )
     return 0
 
 
@@ -387,10 +416,20 @@ async def column(run: Run) -> int:
         await run.lines(lines)
         return 0
     separator = found.get("s")
-    rows = [re.split(f"[{re.escape(separator)}]+", line) if separator else line.split() for line in lines if line.strip()]
-    widths = [max(len(row[n]) for row in rows if n < len(row)) for n in range(max((len(r) for r in rows), default=0))]
+    rows = [
+        re.split(f"[{re.escape(separator)}]+", line) if separator else line.split()
+        for line in lines
+        if line.strip()
+    ]
+    widths = [
+        max(len(row[n]) for row in rows if n < len(row))
+        for n in range(max((len(r) for r in rows), default=0))
+    ]
     gap = found.get("o", "  ")
-    await run.lines(gap.join(cell.ljust(widths[n]) if n < len(row) - 1 else cell for n, cell in enumerate(row)) for row in rows)
+    await run.lines(
+        gap.join(cell.ljust(widths[n]) if n < len(row) - 1 else cell for n, cell in enumerate(row))
+        for row in rows
+    )
     return 0
 
 
@@ -404,7 +443,11 @@ async def compare(run: Run) -> int:
     if left == right:
         return 0
     if run.name == "cmp" or "-q" in run.args:
-        await run.out(f"Files {names[0]} and {names[1]} differ\n" if run.name == "diff" else f"{names[0]} {names[1]} differ: byte 1, line 1\n")
+        await run.out(
+            f"Files {names[0]} and {names[1]} differ\n"
+            if run.name == "diff"
+            else f"{names[0]} {names[1]} differ: byte 1, line 1\n"
+        )
         return 1
     matcher = difflib.SequenceMatcher(None, left, right, autojunk=True)
     for tag, i, j, k, m in matcher.get_opcodes():
@@ -440,7 +483,9 @@ def is_text(node: Node, data: bytes) -> bool:
 
 @program("expand", "unexpand")
 async def expand(run: Run) -> int:
-    await run.lines([line.expandtabs(8) if run.name == "expand" else line async for line in run.text_lines(run.args)])
+    await run.lines(
+        [line.expandtabs(8) if run.name == "expand" else line async for line in run.text_lines(run.args)]
+    )
     return 0
 
 

@@ -25,7 +25,9 @@ async def identity(run: Run) -> int:
     flags = "".join(arg[1:] for arg in run.args if arg.startswith("-"))
     users = run.machine.users()
     if names and names[0] not in users:
-        return await run.complain(f"‘{names[0]}’: no such user" if not run.busybox else f"unknown user {names[0]}")
+        return await run.complain(
+            f"‘{names[0]}’: no such user" if not run.busybox else f"unknown user {names[0]}"
+        )
     who = run.machine.credentials(names[0]) if names else run.who
     by_id = {g.gid: n for n, g in run.machine.groups().items()}
     ids = [who.gid, *sorted(who.groups - {who.gid})]
@@ -40,7 +42,11 @@ async def identity(run: Run) -> int:
         await run.out(" ".join(shown if "n" in flags else map(str, ids)) + "\n")
     else:
         groups = ",".join(f"{gid}({name})" for gid, name in zip(ids, shown, strict=True))
-        context = " context=unconfined_u:unconfined_r:unconfined_t:s0-s0:c0.c1023" if run.machine.family.name == "rhel" and not names else ""
+        context = (
+            " context=unconfined_u:unconfined_r:unconfined_t:s0-s0:c0.c1023"
+            if run.machine.family.name == "rhel" and not names
+            else ""
+        )
         await run.out(f"uid={who.uid}({who.name}) gid={who.gid}({shown[0]}) groups={groups}{context}\n")
     return 0
 
@@ -52,12 +58,17 @@ async def logged_in(run: Run) -> int:
         await run.out(" ".join(login.user for login in logins) + "\n")
         return 0
     if run.name == "who":
-        await run.lines(f"{login.user:<8} {login.tty:<12} {local_time(run, login.since).strftime('%Y-%m-%d %H:%M')} ({login.source or 'localhost'})" for login in logins)
+        await run.lines(
+            f"{login.user:<8} {login.tty:<12} {local_time(run, login.since).strftime('%Y-%m-%d %H:%M')} ({login.source or 'localhost'})"
+            for login in logins
+        )
         return 0
     rows = [headline(run), "USER     TTY      FROM             LOGIN@   IDLE   JCPU   PCPU WHAT"]
     for login in logins:
         when = local_time(run, login.since).strftime("%H:%M")
-        rows.append(f"{login.user[:8]:<8} {login.tty:<8} {login.source or '-':<16} {when}    {'0.00s' if login is run.session.login else '4.00s'}  0.02s  0.00s {'w' if login is run.session.login else '-bash'}")
+        rows.append(
+            f"{login.user[:8]:<8} {login.tty:<8} {login.source or '-':<16} {when}    {'0.00s' if login is run.session.login else '4.00s'}  0.02s  0.00s {'w' if login is run.session.login else '-bash'}"
+        )
     await run.lines(rows)
     return 0
 
@@ -94,10 +105,27 @@ async def ask(run: Run, prompt: str) -> str:
 
 async def become(run: Run, user: str, command: list[str], *, login: bool, text: str | None = None) -> int:
     """Run a command (or ``text`` in a shell) as a user; without one, a shell on top of this one."""
-    keep = {} if login else {k: v for k, v in run.env.exports().items() if k not in ("HOME", "USER", "LOGNAME", "SHELL", "MAIL", "PWD", "OLDPWD", "PATH", "SHLVL")}
-    pid = run.machine.processes.spawn(user, run.session.tty_name or "?", "-bash" if login else "bash", parent=run.env.pid).pid
-    made = run.session.environment(user, {**keep, "SHLVL": "1"}, login=login, cwd="" if login else run.env.cwd, pid=pid)
-    if not command and text is None and run.session.interactive and run.shell.fds.table.get(0) is run.session.keyboard:
+    keep = (
+        {}
+        if login
+        else {
+            k: v
+            for k, v in run.env.exports().items()
+            if k not in ("HOME", "USER", "LOGNAME", "SHELL", "MAIL", "PWD", "OLDPWD", "PATH", "SHLVL")
+        }
+    )
+    pid = run.machine.processes.spawn(
+        user, run.session.tty_name or "?", "-bash" if login else "bash", parent=run.env.pid
+    ).pid
+    made = run.session.environment(
+        user, {**keep, "SHLVL": "1"}, login=login, cwd="" if login else run.env.cwd, pid=pid
+    )
+    if (
+        not command
+        and text is None
+        and run.session.interactive
+        and run.shell.fds.table.get(0) is run.session.keyboard
+    ):
         run.session.push(made)
         return 0
     child = run.shell.child()
@@ -131,7 +159,11 @@ async def su(run: Run) -> int:
             names.append(arg)
     user = names[0] if names else "root"
     if user not in run.machine.users():
-        return await run.complain(f"user {user} does not exist or the user entry does not contain all the required fields" if not run.busybox else f"unknown user {user}")
+        return await run.complain(
+            f"user {user} does not exist or the user entry does not contain all the required fields"
+            if not run.busybox
+            else f"unknown user {user}"
+        )
     if run.who.uid:
         given = await ask(run, "Password: ")
         if run.machine.passwords.get(user) != given:
@@ -162,7 +194,9 @@ async def sudo(run: Run) -> int:
     while args and re.match(r"\w+=", args[0]):
         args.pop(0)
     if not args and not (login or shell):
-        await run.err("usage: sudo -h | -K | -k | -V\nusage: sudo -v [-ABkNnS] [-g group] [-h host] [-p prompt] [-u user]\nusage: sudo -l [-ABkNnS] [-g group] [-h host] [-p prompt] [-U user] [-u user] [command [arg ...]]\nusage: sudo [-ABbEHkNnPS] [-r role] [-t type] [-C num] [-D directory] [-g group] [-h host] [-p prompt] [-R directory] [-T timeout] [-u user] [VAR=value] [-i | -s] [command [arg ...]]\n")
+        await run.err(
+            "usage: sudo -h | -K | -k | -V\nusage: sudo -v [-ABkNnS] [-g group] [-h host] [-p prompt] [-u user]\nusage: sudo -l [-ABkNnS] [-g group] [-h host] [-p prompt] [-U user] [-u user] [command [arg ...]]\nusage: sudo [-ABbEHkNnPS] [-r role] [-t type] [-C num] [-D directory] [-g group] [-h host] [-p prompt] [-R directory] [-T timeout] [-u user] [VAR=value] [-i | -s] [command [arg ...]]\n"
+        )
         return 1
     if user not in run.machine.users():
         return await run.complain(f"unknown user {user}\nsudo: error initializing audit plugin sudoers_audit")
@@ -176,7 +210,9 @@ async def sudo(run: Run) -> int:
 async def _sudo_list(run: Run) -> int:
     if run.who.uid and not await _allowed(run):
         return 1
-    await run.out(f"Matching Defaults entries for {run.who.name} on {run.machine.hostname}:\n    env_reset, mail_badpass,\n    secure_path=/usr/local/sbin\\:/usr/local/bin\\:/usr/sbin\\:/usr/bin\\:/sbin\\:/bin, use_pty\n\nUser {run.who.name} may run the following commands on {run.machine.hostname}:\n    (ALL : ALL) ALL\n")
+    await run.out(
+        f"Matching Defaults entries for {run.who.name} on {run.machine.hostname}:\n    env_reset, mail_badpass,\n    secure_path=/usr/local/sbin\\:/usr/local/bin\\:/usr/sbin\\:/usr/bin\\:/sbin\\:/bin, use_pty\n\nUser {run.who.name} may run the following commands on {run.machine.hostname}:\n    (ALL : ALL) ALL\n"
+    )
     return 0
 
 
@@ -184,7 +220,9 @@ async def _allowed(run: Run) -> bool:
     """Ask for the user's own password; then whether sudoers has the user in it."""
     name = run.who.name
     if not run.session.tty and "-S" not in run.args:
-        await run.complain("a terminal is required to read the password; either use the -S option to read from standard input or configure an askpass helper\nsudo: a password is required")
+        await run.complain(
+            "a terminal is required to read the password; either use the -S option to read from standard input or configure an askpass helper\nsudo: a password is required"
+        )
         return False
     for attempt in range(3):
         given = await ask(run, f"[sudo] password for {name}: ")
@@ -226,21 +264,31 @@ async def passwd(run: Run) -> int:
             return 10
     first = await ask(run, "New password: ")
     if not first:
-        await run.err("No password has been supplied.\npasswd: Authentication token manipulation error\npasswd: password unchanged\n")
+        await run.err(
+            "No password has been supplied.\npasswd: Authentication token manipulation error\npasswd: password unchanged\n"
+        )
         return 10
     if await ask(run, "Retype new password: ") != first:
-        await run.err("Sorry, passwords do not match.\npasswd: Authentication token manipulation error\npasswd: password unchanged\n")
+        await run.err(
+            "Sorry, passwords do not match.\npasswd: Authentication token manipulation error\npasswd: password unchanged\n"
+        )
         return 10
     run.machine.passwords[user] = first[:256]
     await run.err("passwd: password updated successfully\n")
     return 0
 
 
-@program("useradd", "adduser", "userdel", "deluser", "usermod", "groupadd", "addgroup", "groupdel", "chsh", "chage")
+@program(
+    "useradd", "adduser", "userdel", "deluser", "usermod", "groupadd", "addgroup", "groupdel", "chsh", "chage"
+)
 async def manage(run: Run) -> int:
     names = [arg for arg in run.args if not arg.startswith("-")]
     if run.who.uid:
-        return await run.complain("Permission denied.\n" + f"{run.name}: cannot lock /etc/passwd; try again later." if run.name != "adduser" else "Only root may add a user or group to the system.")
+        return await run.complain(
+            "Permission denied.\n" + f"{run.name}: cannot lock /etc/passwd; try again later."
+            if run.name != "adduser"
+            else "Only root may add a user or group to the system."
+        )
     if not names:
         raise UsageFault("usage", 2)
     name = names[-1]
@@ -269,10 +317,14 @@ async def getent(run: Run) -> int:
         raise UsageFault("wrong number of arguments", 1, hint=True)
     database, keys = run.args[0], run.args[1:]
     if database not in ("passwd", "group", "hosts", "shadow", "services", "protocols"):
-        await run.err(f"Unknown database: {database}\nTry `getent --help' or `getent --usage' for more information.\n")
+        await run.err(
+            f"Unknown database: {database}\nTry `getent --help' or `getent --usage' for more information.\n"
+        )
         return 1
     lines = bytes_text(run.fs.read(run.who, f"/etc/{database}")).splitlines()
     split = r":" if database in ("passwd", "group", "shadow") else r"\s+"
-    found = [line for line in lines if line.strip() and (not keys or set(keys) & set(re.split(split, line)[:3]))]
+    found = [
+        line for line in lines if line.strip() and (not keys or set(keys) & set(re.split(split, line)[:3]))
+    ]
     await run.lines(found)
     return 0 if found else 2

@@ -33,7 +33,11 @@ def shell_quoted(text: str) -> str:
     if re.fullmatch(r"[\w@%+=:,./-]+", text) or not text:
         return text
     if not text.isprintable():
-        return "$'" + text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n").replace("\t", "\\t") + "'"
+        return (
+            "$'"
+            + text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n").replace("\t", "\\t")
+            + "'"
+        )
     return "'" + text.replace("'", "'\\''") + "'"
 
 
@@ -161,7 +165,9 @@ async def set_options(run: Run) -> int:
     env = run.env
     if not run.args:
         await run.lines(
-            f"{name}={shell_quoted(v.value)}" for name, v in sorted(env.variables.items()) if v.items is None and not v.unset
+            f"{name}={shell_quoted(v.value)}"
+            for name, v in sorted(env.variables.items())
+            if v.items is None and not v.unset
         )
         return 0
     args = list(run.args)
@@ -175,15 +181,27 @@ async def set_options(run: Run) -> int:
             if letter == "o":
                 name = args.pop(0) if args else ""
                 if not name:
-                    await run.lines(f"{o:<15}\t{'on' if c in env.options else 'off'}" for o, c in sorted(_LONG_OPTIONS.items()))
-                elif name in _LONG_OPTIONS or name in ("pipefail", "posix", "vi", "emacs", "history", "monitor"):
+                    await run.lines(
+                        f"{o:<15}\t{'on' if c in env.options else 'off'}"
+                        for o, c in sorted(_LONG_OPTIONS.items())
+                    )
+                elif name in _LONG_OPTIONS or name in (
+                    "pipefail",
+                    "posix",
+                    "vi",
+                    "emacs",
+                    "history",
+                    "monitor",
+                ):
                     change(_LONG_OPTIONS.get(name, name))
                 else:
                     raise UsageFault(f"{name}: invalid option name", 2)
             elif letter in "aBbCefhHkmnPptuvxET":
                 change(letter)
             else:
-                await run.err(f"{run.shell.voice()}set: {arg}: invalid option\nset: usage: set [-abefhkmnptuvxBCEHPT] [-o option-name] [--] [-] [arg ...]\n")
+                await run.err(
+                    f"{run.shell.voice()}set: {arg}: invalid option\nset: usage: set [-abefhkmnptuvxBCEHPT] [-o option-name] [--] [-] [arg ...]\n"
+                )
                 return 2
     if args:
         env.positional = args[1:] if args[0] == "-" else args
@@ -270,7 +288,13 @@ def _fields(text: str, ifs: str, count: int) -> list[str]:
     blank = f"[{re.escape(white)}]" if white else "(?!)"
     pattern = f"{blank}*[{re.escape(hard)}]{blank}*|{blank}+" if hard else f"{blank}+"
     pieces = re.split(pattern, text, maxsplit=max(0, count - 1))
-    if hard and len(pieces) == count and count and len(re.split(pattern, pieces[-1])) == 2 and pieces[-1][-1] in hard:
+    if (
+        hard
+        and len(pieces) == count
+        and count
+        and len(re.split(pattern, pieces[-1])) == 2
+        and pieces[-1][-1] in hard
+    ):
         pieces[-1] = pieces[-1][:-1]
     if hard and not count and pieces[-1] == "":
         pieces.pop()
