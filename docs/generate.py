@@ -6,8 +6,8 @@ Everything here is a function of the installed package, so that two runs give th
 
 from __future__ import annotations
 
-import dataclasses
 import importlib
+import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -217,7 +217,7 @@ def _events() -> Iterable[str]:
     yield "# Events"
     yield "\nHow to read them: [events.md](../events.md). One JSON object a line, with every field in every line."
     yield "\n| field | meaning |\n|---|---|"
-    yield from (_row(f"`{field.name}`", EVENT_FIELDS[field.name]) for field in dataclasses.fields(Event))
+    yield from (_row(f"`{field}`", EVENT_FIELDS[field]) for field in inspect.signature(Event).parameters)
     yield "\n## Types"
     yield "\n| type | meaning | data |\n|---|---|---|"
     yield from (_row(f"`{kind}`", *EVENT_TYPES[kind]) for kind in EventType)

@@ -147,6 +147,7 @@ def test_a_pattern_without_a_number_does_for_several() -> None:
         ("hostname = {{ n", "bad-pattern", 5, 12),
         ("hostname = {{ n.x.y }}", "bad-pattern", 5, 12),
         ("hostname = {{ ''.__class__.mro() }}", "bad-pattern", 5, 12),
+        ("hostname = {% for i in range(9) %}a{% endfor %}", "bad-pattern", 5, 12),
         ("hostname = {{ 1 // 0 }}", "bad-pattern", 5, 12),
         (f"hostname = {'x' * 300}", "bad-pattern", 5, 12),
         ("hostname = a_b", "bad-hostname", 5, 12),

@@ -31,7 +31,12 @@ _PARTLY = 3
 )
 @click.option("-v", "--verbose", is_flag=True, help="A line for every operation.")
 @click.option(
-    "--parallelism", type=click.IntRange(1, 64), default=8, show_default=True, help="Operations at once."
+    "--parallelism",
+    type=click.IntRange(1, 64),
+    default=8,
+    show_default=True,
+    metavar="N",
+    help="Operations at once.",
 )
 @lock_option
 @state_option
@@ -116,9 +121,9 @@ def agreed(yes: bool, question: str) -> bool:
     return False
 
 
-def waiting(holder: str) -> None:
+def waiting(held: str) -> None:
     """Tell whom a command waits for."""
-    click.echo(f"waiting for {holder}", err=True)
+    click.echo(f"{held}; waiting", err=True)
 
 
 @contextmanager

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
+import msgspec
 import uuid_utils
 
 SCHEMA_VERSION = 1
@@ -32,8 +33,7 @@ class EventType(StrEnum):
     APPLY = "apply"
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True):
     """One line of the event log; field names and order are those of docs/events.md."""
 
     id: str
@@ -48,7 +48,7 @@ class Event:
     dst_ip: str = ""
     dst_port: int = 0
     proto: str = ""
-    data: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = msgspec.field(default_factory=dict)
     v: int = SCHEMA_VERSION
 
     @classmethod
@@ -64,11 +64,20 @@ def event_id() -> str:
 
 def now() -> str:
     """The time, UTC, ISO 8601 with microseconds and ``Z``."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    second, rest = divmod(time.time_ns(), 1_000_000_000)
+    return f"{_second(second)}.{rest // 1000:06d}Z"
+
+
+@lru_cache(maxsize=4)
+def _second(second: int) -> str:
+    """A Unix second as text: many events share one."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
 
 
 def safe(value: Any) -> Any:
     """A value fit for a log: texts through `safe_text`, lists and mappings item by item, numbers as they are."""
+    if type(value) is str and len(value) <= TEXT_LIMIT and value.isprintable():
+        return value
     if isinstance(value, (bytes, str)):
         return safe_text(value)
     if isinstance(value, Mapping):

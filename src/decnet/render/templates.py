@@ -67,7 +67,7 @@ class Templates:
                     target = path.removesuffix(SUFFIX)
                     found[target] = _File(target, self._compile(f"{folder}/{path}", span), b"")
                 else:
-                    found[path] = _File(path, None, source.read_bytes())
+                    found[path] = _File(path, None, _content(source, span))
         return list(found.values())
 
     def _listing(self, folder: str) -> dict[str, Path]:
@@ -84,6 +84,13 @@ class Templates:
             place = Span(error.filename or name, error.lineno, text=_line(error.filename or "", error.lineno))
             problem = Problem("template-syntax", error.message or "syntax error", place, related=(span,))
             raise InvalidInput((problem,)) from None
+        except UnicodeDecodeError as error:
+            raise InvalidInput(
+                (_unusable("bad-encoding", self._where(name), f"is not UTF-8: {error.reason}", span),)
+            ) from None
+
+    def _where(self, name: str) -> str:
+        return next((str(root / name) for root in self._roots if (root / name).is_file()), name)
 
 
 def expand(pattern: str, context: Mapping[str, Any]) -> str:
@@ -119,6 +126,23 @@ def _environment(loader: jinja2.BaseLoader | None) -> _Sandbox:
         keep_trailing_newline=True,
         autoescape=False,
     )
+
+
+def _content(source: Path, span: Span) -> bytes:
+    try:
+        if source.stat().st_size > FILE_LIMIT:
+            raise InvalidInput(
+                (_unusable("too-large", str(source), f"has more than {FILE_LIMIT // 1024} KB", span),)
+            )
+        return source.read_bytes()
+    except OSError as error:
+        raise InvalidInput(
+            (_unusable("unreadable", str(source), f"cannot be read: {error.strerror}", span),)
+        ) from None
+
+
+def _unusable(code: str, file: str, why: str, span: Span) -> Problem:
+    return Problem(code, f"the template file {why}", Span(file, 0), f"rendered for {span}", (span,))
 
 
 def _problem(error: Exception, template: jinja2.Template, span: Span) -> Problem:

@@ -111,13 +111,14 @@ def _image_user(host: Host, draw: Draw) -> str:
 
 def _weak_password(name: str, host: Host, draw: Draw) -> str:
     released = int(host.distro.released[:4]) if host.distro else 0
-    year = max(released, draw.integer(2021, 2024))
+    year = max(released, 2021) + draw.integer(0, 2)
+    end = draw.pick(("", "!", "#", "1", "!!", "123", "*", "@"))
     word = re.sub(r"[^a-z]", "", host.hostname.lower()) or name
     shapes = (
         f"{name}{draw.integer(1, 999)}",
-        f"{name}@{year}",
-        f"{draw.pick(SEASONS)}{year}{draw.pick(('', '!'))}",
-        f"{word}{draw.integer(1, 99)}{draw.pick(('', '!'))}",
-        f"{draw.pick(COMMON)}{draw.pick(('', '!', '1', '#'))}",
+        f"{name}@{year}{end}",
+        f"{draw.pick(SEASONS)}{year}{end}",
+        f"{word}{draw.integer(1, 99)}{end}",
+        f"{draw.pick(COMMON)}{end}",
     )
     return draw.pick(shapes)

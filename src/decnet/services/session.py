@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from decnet.events import Event, EventType, event_id, now
+from decnet.events.schema import safe
 
 STREAM_LIMIT = 64 * 1024
 """Bytes a reader buffers before it stops reading from the socket."""
@@ -39,19 +40,20 @@ class Session:
     def emit(self, kind: EventType, **data: Any) -> None:
         """Write one event of this session. Bytes and text from the wire are made safe; sizes are capped."""
         self.send(
-            Event.of(
+            Event(
+                event_id(),
+                now(),
                 kind,
-                data,
-                ts=now(),
-                network=self.network,
-                decoy=self.decoy,
-                service=self.service,
-                session=self.id,
-                src_ip=self.peer[0],
-                src_port=self.peer[1],
-                dst_ip=self.local[0],
-                dst_port=self.local[1],
-                proto="tcp",
+                self.network,
+                self.decoy,
+                self.service,
+                self.id,
+                self.peer[0],
+                self.peer[1],
+                self.local[0],
+                self.local[1],
+                "tcp",
+                {name: safe(value) for name, value in data.items()},
             )
         )
 

@@ -80,6 +80,8 @@ def hostnames(
     chosen, first = draw.pick(patterns), ""
     if len(chosen) > _HOSTNAME_LIMIT:
         raise ValueError(f"the pattern is longer than {_HOSTNAME_LIMIT} characters")
+    if "{%" in chosen:  # a loop in a loop would hold us for ever
+        raise ValueError("only {{ … }} is possible here")
     for attempt in range(1 if declared else _TRIES):
         own = declared or (attempt == 0 and not member.solo)
         number = member.number if own else draw.integer(1, _SOLO << attempt // _PATIENCE)

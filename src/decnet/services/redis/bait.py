@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -34,7 +34,7 @@ class Key(msgspec.Struct, frozen=True):
     """
 
     key: str
-    type: str
+    type: Literal["string", "list", "hash", "set", "zset"]
     value: Any
     db: int = 0
     ttl: str = ""
@@ -100,7 +100,7 @@ class Filling:
         self._peers = _peers(facts.ip, choices)
 
     def text(self, pattern: str, number: int) -> str:
-        """A pattern with every placeholder drawn. Raises `KeyError` for a name that there is none of."""
+        """A pattern with every placeholder drawn; a name that there is none of stays as it is."""
         return _DRAWN.sub(lambda match: self._drawn(match[1], match[2].split(), number), pattern)
 
     def value(self, value: Any, number: int) -> Any:
@@ -132,7 +132,7 @@ class Filling:
             case "time":
                 hour, rest = choices.integer(7, 18), choices.integer(0, 3599)
                 return f"{hour:02}:{rest // 60:02}:{rest % 60:02}"
-        return self._words[name]
+        return self._words.get(name, f"<{name}>")
 
 
 def _peers(ip: str, choices: Draw) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from decnet.services.redis.reply import Encoder
@@ -20,7 +21,7 @@ class Client:
 
     id: int
     session: Session
-    writer: asyncio.StreamWriter
+    transport: asyncio.Transport
     trusted: bool
     """Has authenticated, or need not."""
     parser: Parser = field(default_factory=Parser)
@@ -51,7 +52,8 @@ class Client:
     shards: dict[bytes, None] = field(default_factory=dict)
     monitoring: bool = False
     replica: bool = False
-    blocked: asyncio.Event | None = None
+    blocked: Callable[[], None] | None = None
+    """Set while it waits for keys: to be called when one of them changed."""
     unblock: str = ""
     told: int = 0
     """Commands so far, for the event log."""
@@ -75,10 +77,10 @@ class Client:
 
     def push(self, data: bytes) -> None:
         """Send bytes that this client did not ask for. One that does not read them is cut off."""
-        transport = self.writer.transport
+        transport = self.transport
         if transport.is_closing():
             return
         if transport.get_write_buffer_size() + len(data) > OUTPUT_LIMIT:
             transport.abort()
             return
-        self.writer.write(data)
+        transport.write(data)

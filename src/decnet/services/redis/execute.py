@@ -128,7 +128,7 @@ def verify(state: State, client: Client, request: Request) -> Call:
     spec = find(table(state.version), args)
     if state.master is not None and "write" in spec.flags and state.config["replica-read-only"] == b"yes":
         raise Refused(READ_ONLY)
-    if client.subscriptions and not client.out.resp3 and spec.name not in _WHILE_SUBSCRIBED:
+    if (client.channels or client.patterns) and not client.out.resp3 and spec.name not in _WHILE_SUBSCRIBED:
         raise Refused(SUBSCRIBED.format(spec.name))
     if "denyoom" in spec.flags and not _queues(client, spec):
         state.dataset.room(sum(map(len, args[1:])) + ARGUMENT_COST * (len(args) - 1))

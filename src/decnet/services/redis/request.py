@@ -184,12 +184,17 @@ class Parser:
 
 def integer(text: bytes) -> int | None:
     """A 64-bit integer as redis' string2ll reads it: no sign but ``-``, no zeros in front, no blanks."""
+    value = _SMALL.get(text)
+    if value is not None:
+        return value
     if _INTEGER.fullmatch(text) is None:
         return None
     value = int(text)
     return value if -(2**63) <= value < 2**63 else None
 
 
+_SMALL = {b"%d" % value: value for value in range(1024)}
+"""Nearly all counts and sizes of requests."""
 _INTEGER = re.compile(rb"0|-?[1-9][0-9]{0,18}")
 _BLANK = b" \t\n\v\f\r"
 _PLAIN = re.compile(rb"[^\s\"'\0]+")

@@ -139,7 +139,7 @@ class State:
         if self.waiting:
             for client in self.waiting.get((database, key), ()):
                 if client.blocked is not None:
-                    client.blocked.set()
+                    client.blocked()
 
     def show(self, client: Client, args: list[bytes]) -> None:
         """Let those who MONITOR see a command; passwords are not shown to them."""

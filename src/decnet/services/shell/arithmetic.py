@@ -73,6 +73,9 @@ class Evaluator:
 
     def _fault(self, message: str, token: str | None = None) -> ArithmeticFault:
         rest = self._rest() if token is None else token
+        if token is None and not rest:
+            last = re.search(r"[^\s\w]+\s*$", self.text)
+            rest = last[0] if last else rest
         return ArithmeticFault(f'{self.text.lstrip()}: {message} (error token is "{rest}")')
 
     def _rest(self) -> str:

@@ -68,7 +68,8 @@ def _expand(items: list[str | Part], depth: int) -> list[list[str | Part]]:
 
 def _close(items: list[str | Part], start: int) -> tuple[int, list[int]]:
     """Where the brace closes, and the commas on its level."""
-    level, commas = 0, []
+    level = 0
+    commas: list[int] = []
     for at in range(start, len(items)):
         item = items[at]
         if item == "{":

@@ -234,8 +234,8 @@ class _Extended:
         if _is_unary(self._raw()) and self._at + 1 < len(self._words) and self._raw(1) not in BINARY:
             op = self._raw()
             self._at += 2
-            value = await self._text(self._words[self._at - 1]) if live else ""
-            return live and unary(self._shell, op, value)
+            operand = await self._text(self._words[self._at - 1]) if live else ""
+            return live and unary(self._shell, op, operand)
         left = self._words[self._at] if self._at < len(self._words) else Word(())
         if self._raw(1) in BINARY:
             op, right = self._raw(1), self._words[self._at + 2 : self._at + 3]

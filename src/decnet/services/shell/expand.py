@@ -225,7 +225,7 @@ class Expander:
         if not bracket:
             value = self.env.get(base)
             if value is None and "u" in self.env.options:
-                raise ExpansionFault(f"{base}: unbound variable")
+                raise ExpansionFault(f"{base}: unbound variable", status=127)
             return value or ""
         variable = self.env.variables.get(base, Variable())
         return self._item(variable, self._key(variable, index[:-1])) or ""
@@ -257,7 +257,8 @@ class Expander:
             )
         if index is not None:
             key = self._key(variable, index)
-            items = dict(variable.items or ({"0": variable.value} if name in self.env.variables else {}))
+            scalar = {"0": variable.value} if variable.value else {}
+            items = dict(variable.items if variable.items is not None else scalar)
             items[key] = items.get(key, "") + value if append else value
             self.env.set_items(name, items)
             return
@@ -303,7 +304,7 @@ class Expander:
         value = await self._operated(part, name, value)
         if value is None and "u" in self.env.options and not part.op:
             shown = f"{name}: unbound variable" if not self.shell.ash else f"{name}: parameter not set"
-            raise ExpansionFault(shown)
+            raise ExpansionFault(shown, status=127 if not self.shell.ash else 2)
         self._value(value or "", fields, quoted=part.quoted, split=split)
 
     async def _many(self, part: Param, name: str) -> list[str] | None:
@@ -404,7 +405,7 @@ class Expander:
             return value
         if value is None:
             if "u" in self.env.options:
-                raise ExpansionFault(f"{name}: unbound variable")
+                raise ExpansionFault(f"{name}: unbound variable", status=127)
             value = ""
         return await self._edited(part, value)
 

@@ -151,6 +151,7 @@ def tree(family: str) -> Node:
             assert isinstance(children, dict)  # noqa: S101 (a directory of ours)
             mode = 0o755 if data.startswith(b"#!") else 0o644
             old = children.get(name)
+            old = old if old is not None and old.is_file else None
             children[name] = Node(
                 old.mode if old else stat.S_IFREG | mode,
                 old.uid if old else 0,
@@ -188,10 +189,10 @@ def _entry(name: str, bits: list[str]) -> Node:
         return Node(
             kind | int(mode, 8), int(uid), int(gid), -300, device=(int(major), int(minor)), shared=True
         )
-    mode = int(bits[1], 8) if len(bits) > 1 else 0o644
-    uid, gid = (int(bits[2]), int(bits[3])) if len(bits) > 3 else (0, 0)
+    permissions = int(bits[1], 8) if len(bits) > 1 else 0o644
+    owner, group = (int(bits[2]), int(bits[3])) if len(bits) > 3 else (0, 0)
     mtime = float(bits[4]) if len(bits) > 4 else -45.0 - len(name)
-    return Node(stat.S_IFREG | mode, uid, gid, mtime, int(bits[0]), shared=True)
+    return Node(stat.S_IFREG | permissions, owner, group, mtime, int(bits[0]), shared=True)
 
 
 for _family in FAMILIES:

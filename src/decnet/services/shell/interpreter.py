@@ -97,8 +97,8 @@ class Interpreter:
         self.expander = Expander(self)
         self._complaints: list[str] = []
         self._quiet = 0
-        self.prefix = ""
         self.script_name = ""
+        self.command_string = not session.interactive
 
     # Running text
 
@@ -111,7 +111,7 @@ class Interpreter:
             try:
                 sequence = parser.next()
             except Incomplete as fault:
-                await self._unfinished(fault)
+                await self._unfinished(fault, text.count("\n") + 2)
                 return self.env.status
             except SyntaxFault as fault:
                 await self._malformed(fault, text)
@@ -127,7 +127,7 @@ class Interpreter:
                     raise Leave("exit", fault.status) from None
                 return fault.status
 
-    async def _unfinished(self, fault: Incomplete) -> None:
+    async def _unfinished(self, fault: Incomplete, last_line: int) -> None:
         self.env.line = fault.line
         here = fault.wanted.startswith("here-document")
         if self.ash:
@@ -137,9 +137,10 @@ class Interpreter:
                 else "syntax error: unexpected end of file"
             )
         elif fault.wanted in ("'", '"', "`", ")", "]", "}"):
-            await self.error(f"unexpected EOF while looking for matching `{fault.wanted}'")
+            await self.error(f"unexpected EOF while looking for matching `{fault.wanted}'", syntax=True)
         elif not here:
-            await self.error("syntax error: unexpected end of file")
+            self.env.line = last_line
+            await self.error("syntax error: unexpected end of file", syntax=True)
         self.env.status = 2
 
     async def _malformed(self, fault: SyntaxFault, text: str) -> None:
@@ -148,16 +149,19 @@ class Interpreter:
             shown = fault.token if fault.token == "newline" else f'"{fault.token}"'
             await self.error(f"syntax error: unexpected {shown}")
         else:
-            await self.error(f"syntax error near unexpected token `{fault.token}'")
+            await self.error(f"syntax error near unexpected token `{fault.token}'", syntax=True)
             if not self.session.interactive or self.script_name:
                 lines = text.split("\n")
                 line = lines[min(fault.line, len(lines)) - 1]
-                await self.error(f"`{line}'")
+                await self.error(f"`{line}'", syntax=True)
         self.env.status = 2
 
-    async def error(self, message: str) -> None:
+    async def error(self, message: str, *, syntax: bool = False) -> None:
         """A complaint of the shell itself on its standard error."""
-        await self.write_error(f"{self.voice()}{message}\n")
+        voice = self.voice()
+        if syntax and self.command_string and not self.ash:
+            voice = voice.replace(": line", ": -c: line", 1)
+        await self.write_error(f"{voice}{message}\n")
 
     async def write_error(self, text: str) -> None:
         """Bytes on standard error, whoever reads them."""
@@ -285,8 +289,9 @@ class Interpreter:
     def child(self, fds: Fds | None = None) -> Interpreter:
         """A subshell."""
         made = Interpreter(self.session, self.env.copy(), fds or self.fds)
-        made._quiet = self._quiet  # noqa: SLF001 (its own kind)
+        made._quiet = self._quiet
         made.script_name = self.script_name
+        made.command_string = self.command_string
         made.env.calls += 1
         if made.env.calls > MAX_CALLS:
             raise Exhausted("Segmentation fault", 139)
@@ -456,6 +461,9 @@ class Interpreter:
         if not words:
             for assignment in command.assignments:
                 await self.assign(assignment)
+                if "x" in self.env.options:
+                    shown = self.env.get(assignment.name) or ""
+                    await self.write_error(f"{self.env.get('PS4') or '+ '}{assignment.name}={shown}\n")
             if command.redirects:
                 async with self.redirected(command.redirects) as failed:
                     if failed:
@@ -669,6 +677,7 @@ class Interpreter:
         child = self.child()
         child.env.name = name
         child.script_name = name
+        child.command_string = False
         child.env.positional = arguments
         child.env.functions = {}
         child.env.options = set()

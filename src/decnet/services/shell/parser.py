@@ -327,8 +327,8 @@ class Parser(Scanner):
         self._spaces()
         if self._operator() == ";":
             self.at += 1
-        if self._blank_lines() or True:
-            return For(name.source, words, self._do())
+        self._blank_lines()
+        return For(name.source, words, self._do())
 
     def _for_arith(self) -> Command:
         self.at += 2

@@ -30,6 +30,11 @@ class UsageFault(Exception):  # noqa: N818 (the attacker's)
         self.hint = hint
 
 
+def why(problem: OSError) -> str:
+    """The text of an error, as strerror(3) gives it."""
+    return os.strerror(problem.errno or errno.EIO)
+
+
 class Run:
     """What a command is given. ``args`` are without the name."""
 
@@ -160,8 +165,7 @@ class Run:
 
     async def unreadable(self, name: str, problem: OSError) -> None:
         """Say that a file cannot be read."""
-        await self.complain(f"{name}: {os.strerror(problem.errno or errno.EIO)}")
-        self.env.background += 0
+        await self.complain(f"{name}: {why(problem)}")
 
     async def text_lines(self, names: list[str]) -> AsyncIterator[str]:
         """Lines of the files without their newlines."""

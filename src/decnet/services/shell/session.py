@@ -116,7 +116,7 @@ class Shell:
                 "USER": user,
                 "PWD": made.cwd,
                 "SHLVL": "1" if login else "0",
-                **({"LANG": "C.UTF-8" if machine.family.ash else "en_US.UTF-8"}),
+                "LANG": "C.UTF-8" if machine.family.ash else "en_US.UTF-8",
                 **({"MAIL": f"/var/mail/{user}"} if not machine.family.ash else {}),
                 **given,
             }.items()

@@ -157,7 +157,7 @@ def context(persona: Persona, host: Host) -> Mapping[str, Any]:
         "day": host.installed.date().toordinal() - date(1970, 1, 1).toordinal(),
         "shell": host.distro.shell if host.distro else "/bin/bash",
         "bait": bait,
-        "draw": draw,
+        "lot": draw.integer(0, 999),
     }
 
 

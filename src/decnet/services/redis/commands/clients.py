@@ -153,7 +153,7 @@ def _end(call: Call, clients: list[Client]) -> None:
     for client in clients:
         client.closing = True
         if client is not call.client:
-            client.writer.close()
+            client.transport.close()
 
 
 @command("client|reply")
@@ -211,5 +211,5 @@ def unblock(call: Call) -> Any:
     if client is None or client.blocked is None:
         return 0
     client.unblock = how.lower()
-    client.blocked.set()
+    client.blocked()
     return 1

@@ -603,7 +603,7 @@ _FORMAT = re.compile(r"%([-+ #0]*)(\*|\d{0,5})(\.(?:\*|\d{0,4}))?[hlL]*([a-zA-Z%
 
 
 def formatted(template: str, args: list[Value]) -> str:
-    """printf of awk."""
+    """Printf of awk."""
     left = list(args)
 
     def one(match: re.Match[str]) -> str:

@@ -13,7 +13,28 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 KEYWORDS = frozenset(
-    "BEGIN END function func if else while for do in print printf next nextfile exit delete getline return break continue".split()
+    [
+        "BEGIN",
+        "END",
+        "function",
+        "func",
+        "if",
+        "else",
+        "while",
+        "for",
+        "do",
+        "in",
+        "print",
+        "printf",
+        "next",
+        "nextfile",
+        "exit",
+        "delete",
+        "getline",
+        "return",
+        "break",
+        "continue",
+    ]
 )
 MAX_DEPTH = 40
 _COMPARE = ("<", "<=", "==", "!=", ">", ">=")
@@ -219,7 +240,7 @@ class _Parser:
         args: list[Node] = []
         self.no_gt += 1
         if not (self.kind == "end" or self.is_op(";", "\n", "}", ">", ">>", "|")):
-            args = self.list()
+            args = self.operands()
             if len(args) == 1 and args[0][0] == "group" and len(args[0][1]) > 1:
                 args = args[0][1]
         self.no_gt -= 1
@@ -231,7 +252,7 @@ class _Parser:
             self.no_gt -= 1
         return (word, args, target)
 
-    def list(self) -> list[Node]:
+    def operands(self) -> list[Node]:
         found = [self.expression()]
         while self.take(","):
             self.newlines()

@@ -9,9 +9,8 @@ import tarfile
 import zipfile
 import zlib
 
-from decnet.services.shell.commands.files import why
 from decnet.services.shell.commands.search import walk
-from decnet.services.shell.run import Run, program
+from decnet.services.shell.run import Run, program, why
 
 MAX_UNPACKED = 8 << 20
 MAX_MEMBERS = 2000

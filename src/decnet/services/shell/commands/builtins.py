@@ -8,12 +8,34 @@ import re
 
 from decnet.services.shell.conditions import ConditionFault, Plain
 from decnet.services.shell.interpreter import Leave
-from decnet.services.shell.run import BUILTINS, PROGRAMS, Run, UsageFault, builtin
+from decnet.services.shell.run import BUILTINS, PROGRAMS, Run, UsageFault, builtin, why
 from decnet.services.shell.scanner import bytes_text
 from decnet.services.shell.scanner import text_bytes as encode
 
 KEYWORDS = frozenset(
-    "if then else elif fi case esac for select while until do done in function time { } ! [[ ]]".split()
+    [
+        "if",
+        "then",
+        "else",
+        "elif",
+        "fi",
+        "case",
+        "esac",
+        "for",
+        "select",
+        "while",
+        "until",
+        "do",
+        "done",
+        "in",
+        "function",
+        "time",
+        "{",
+        "}",
+        "!",
+        "[[",
+        "]]",
+    ]
 )
 
 
@@ -58,8 +80,8 @@ async def cd(run: Run) -> int:
             raise PermissionError(13, "Permission denied")
     except OSError as problem:
         if run.busybox:
-            return await run.complain(f"can't cd to {target}: {os.strerror(problem.errno)}", 2)
-        return await run.complain(f"{target}: {os.strerror(problem.errno)}")
+            return await run.complain(f"can't cd to {target}: {why(problem)}", 2)
+        return await run.complain(f"{target}: {why(problem)}")
     env.set("OLDPWD", env.cwd)
     env.cwd = path
     env.set("PWD", path)
@@ -147,7 +169,7 @@ async def source(run: Run) -> int:
     try:
         text = bytes_text(run.fs.read(run.who, path)[: 1 << 20])
     except OSError as problem:
-        reason = os.strerror(problem.errno)
+        reason = why(problem)
         await run.err(
             f"{run.shell.voice()}{name}: {reason}\n"
             if not run.busybox
@@ -395,7 +417,14 @@ async def times(run: Run) -> int:
     return 0
 
 
-@builtin("hash", "bind", "complete", "compopt", "enable", "caller", "suspend")
+@builtin("hash")
+async def hash_table(run: Run) -> int:
+    if not run.args:
+        await run.out("hash: hash table empty\n")
+    return 0
+
+
+@builtin("bind", "complete", "compopt", "enable", "caller", "suspend")
 async def accepted(run: Run) -> int:
     return 0 * len(run.args)
 
@@ -471,7 +500,7 @@ async def shell_program(run: Run) -> int:
         try:
             data = run.fs.read(run.who, path)
         except OSError as problem:
-            reason = os.strerror(problem.errno)
+            reason = why(problem)
             await run.err(
                 f"{run.name}: {name}: {reason}\n"
                 if not run.busybox
@@ -495,6 +524,7 @@ async def shell_program(run: Run) -> int:
 async def _inner(run: Run, text: str, arguments: list[str], options: set[str]) -> int:
     child = run.shell.child()
     child.script_name = arguments[0] if arguments else run.name
+    child.command_string = True
     child.env.name = child.script_name
     child.env.positional = arguments[1:]
     child.env.options = options

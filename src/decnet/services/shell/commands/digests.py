@@ -70,15 +70,15 @@ async def encode(run: Run) -> int:
             return await run.complain("invalid input")
         await run.write(made)
         return 0
-    text = (base64.b64encode(data) if run.name == "base64" else base64.b32encode(data)).decode()
+    encoded = (base64.b64encode(data) if run.name == "base64" else base64.b32encode(data)).decode()
     width = found.get("w", found.get("wrap", "76"))
     if not width.isdigit():
         raise UsageFault(f"invalid wrap size: ‘{width}’")
     if width == "0":
-        await run.out(text)
+        await run.out(encoded)
         return 0
     size = int(width[:6])
-    await run.lines(text[n : n + size] for n in range(0, len(text), size))
+    await run.lines(encoded[n : n + size] for n in range(0, len(encoded), size))
     return 0
 
 
@@ -133,7 +133,7 @@ async def hexdump(run: Run) -> int:
                 + "".join(f"{names_of.get(b, chr(b) if 32 <= b < 127 else f'{b:03o}'):>4}" for b in block)
                 + "\n"
             )
-        elif octal and "x1" in run.args or "tx1" in flags:
+        elif (octal and "x1" in run.args) or "tx1" in flags:
             head = "" if "A" in flags else f"{start:07o}"
             await run.out(head + "".join(f" {b:02x}" for b in block) + "\n")
         else:

@@ -9,15 +9,10 @@ import stat
 
 from decnet.services.shell.commands.output import parse_date
 from decnet.services.shell.filesystem import Node
-from decnet.services.shell.run import Run, UsageFault, program
+from decnet.services.shell.run import Run, UsageFault, program, why
 
 MAX_TREE = 3000
 """Entries that one recursive command touches."""
-
-
-def why(problem: OSError) -> str:
-    """The text of an error."""
-    return os.strerror(problem.errno or errno.EIO)
 
 
 def need(run: Run, names: list[str], least: int = 1, what: str = "operand") -> None:
@@ -349,7 +344,7 @@ def changed_mode(text: str, mode: int, *, directory: bool, umask: int) -> int:
     for clause in text.split(","):
         match = re.fullmatch(r"([ugoa]*)((?:[-+=][rwxXstugo]*)+)", clause)
         if match is None:
-            raise UsageFault(f"invalid mode: '{text}'", hint=True)
+            raise UsageFault(f"invalid mode: ‘{text}’", hint=True)
         who = match[1] or "a"
         for op, letters in re.findall(r"([-+=])([rwxXstugo]*)", match[2]):
             bits = 0

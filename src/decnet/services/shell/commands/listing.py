@@ -8,7 +8,7 @@ import stat
 
 from decnet.services.shell.commands.output import local_time
 from decnet.services.shell.filesystem import Stat
-from decnet.services.shell.run import Run, program
+from decnet.services.shell.run import Run, program, why
 
 _LS_SHORT = "laAhtrSRd1FinGgoscCmpqQuUvxXZkLHNbBTDfw:I:"
 _LS_LONG = (
@@ -177,7 +177,7 @@ class _Listing:
         for cells, when, last in table:
             shown = []
             for n, cell in enumerate(cells):
-                right = n == count - 1 or cell.isdigit() and "n" not in self.on
+                right = n == count - 1 or (cell.isdigit() and "n" not in self.on)
                 shown.append(cell.rjust(widths[n]) if right else cell.ljust(widths[n]))
             out.append(f"{' '.join(shown)} {when} {last}" if left else "")
         return out
@@ -241,7 +241,7 @@ async def ls(run: Run) -> int:
             )
         except OSError as problem:
             shown = f"'{name}'" if not run.busybox else name
-            reason = os.strerror(problem.errno)
+            reason = why(problem)
             await run.complain(f"cannot access {shown}: {reason}" if not run.busybox else f"{name}: {reason}")
             status = 2 if not run.busybox else 1
             continue
@@ -260,7 +260,7 @@ async def ls(run: Run) -> int:
         try:
             items = work.collect(name)
         except OSError as problem:
-            reason = os.strerror(problem.errno)
+            reason = why(problem)
             status = await run.complain(
                 f"cannot open directory '{name}': {reason}"
                 if not run.busybox
@@ -295,7 +295,7 @@ async def show_stat(run: Run) -> int:
         try:
             info = run.stat(name, follow="L" in found)
         except OSError as problem:
-            status = await run.complain(f"cannot statx '{name}': {os.strerror(problem.errno)}")
+            status = await run.complain(f"cannot statx '{name}': {why(problem)}")
             continue
         when = local_time(run, info.mtime).strftime("%Y-%m-%d %H:%M:%S.%f000 %z")
         kind = {
@@ -369,7 +369,7 @@ def _kind(run: Run, name: str) -> str:
     try:
         node = run.node(name, follow=False)
     except OSError as problem:
-        return f"cannot open `{name}' ({os.strerror(problem.errno)})"
+        return f"cannot open `{name}' ({why(problem)})"
     if node.is_link:
         return f"symbolic link to {node.target}"
     special = {
@@ -438,7 +438,7 @@ async def du(run: Run) -> int:
                 if depth <= deepest and (stat.S_ISDIR(info.mode) or "a" in on or path == name):
                     rows.append((path, total))
         except OSError as problem:
-            await run.complain(f"cannot access '{name}': {os.strerror(problem.errno)}")
+            await run.complain(f"cannot access '{name}': {why(problem)}")
             return 1
         grand += rows[-1][1] if rows else 0
         await run.lines(f"{_blocks(size, on)}\t{path}" for path, size in rows)

@@ -265,10 +265,10 @@ async def seq(run: Run) -> int:
     if not args:
         raise UsageFault("missing operand", hint=True)
     if len(args) > 3:
-        raise UsageFault(f"extra operand '{args[3]}'", hint=True)
+        raise UsageFault(f"extra operand ‘{args[3]}’", hint=True)
     for arg in args:
         if not re.fullmatch(r"[+-]?(\d{1,18}(\.\d{0,9})?|\.\d{1,9})", arg):
-            raise UsageFault(f"invalid floating point argument: '{arg}'", hint=True)
+            raise UsageFault(f"invalid floating point argument: ‘{arg}’", hint=True)
     places = max(len(arg.partition(".")[2]) for arg in args[:2] or args)
     scale = 10**places
     values = [round(float(arg) * scale) if "." in arg else int(arg) * scale for arg in args]
@@ -280,7 +280,7 @@ async def seq(run: Run) -> int:
         else (values[0], values[1], values[2])
     )
     if step == 0:
-        raise UsageFault(f"invalid Zero increment value: '{args[1]}'", hint=True)
+        raise UsageFault(f"invalid Zero increment value: ‘{args[1]}’", hint=True)
     width = max(len(f"{v / scale:.{places}f}") for v in (first, last)) if wide else 0
     block: list[str] = []
     started = False
@@ -307,7 +307,7 @@ async def sleep(run: Run) -> int:
     for arg in run.args:
         match = re.fullmatch(r"(\d+\.?\d*|\.\d+|inf|infinity)([smhd]?)", arg)
         if match is None:
-            raise UsageFault(f"invalid time interval '{arg}'", hint=True)
+            raise UsageFault(f"invalid time interval ‘{arg}’", hint=True)
         total += float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[match[2]]
     await asyncio.sleep(min(total, 86_400.0))
     return 0
@@ -321,7 +321,7 @@ async def basename(run: Run) -> int:
     suffix = found.get("s", found.get("suffix", ""))
     many = bool(found)
     if not many and len(names) > 2:
-        raise UsageFault(f"extra operand '{names[2]}'", hint=True)
+        raise UsageFault(f"extra operand ‘{names[2]}’", hint=True)
     if not many and len(names) == 2:
         names, suffix = names[:1], names[1]
     for name in names:
@@ -345,7 +345,7 @@ def local_time(run: Run, moment: float) -> datetime:
     try:
         zone = ZoneInfo(run.env.get("TZ") or run.machine.facts.timezone or "UTC")
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        zone = ZoneInfo("UTC") if False else UTC  # type: ignore[assignment]
+        return datetime.fromtimestamp(moment, UTC)
     return datetime.fromtimestamp(moment, UTC).astimezone(zone)
 
 
@@ -390,7 +390,7 @@ def parse_date(run: Run, text: str) -> float:
         except ValueError:
             continue
         return parsed.timestamp()
-    raise UsageFault(f"invalid date '{text}'")
+    raise UsageFault(f"invalid date ‘{text}’")
 
 
 def formatted_time(moment: datetime, form: str) -> str:
@@ -405,6 +405,7 @@ def formatted_time(moment: datetime, form: str) -> str:
         .replace("%R", "%H:%M")
         .replace("%D", "%m/%d/%y")
     )
+    text = text.replace("%q", str((moment.month + 2) // 3))
     text = text.replace("%r", "%I:%M:%S %p").replace("%h", "%b").replace("%c", "%a %b %e %H:%M:%S %Y")
     text = text.replace("%:z", moment.strftime("%z")[:3] + ":" + moment.strftime("%z")[3:])
     return moment.strftime(text)
@@ -435,7 +436,7 @@ async def date(run: Run) -> int:
         form = "%Y-%m-%d"
     for operand in operands:
         if not operand.startswith("+"):
-            raise UsageFault(f"invalid date '{operand}'")
+            raise UsageFault(f"invalid date ‘{operand}’")
         form = operand[1:][:2000]
     await run.out(formatted_time(when, form) + "\n")
     return 0

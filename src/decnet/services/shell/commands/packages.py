@@ -46,7 +46,7 @@ async def apt(run: Run) -> int:
         for name in names:
             if name not in known:
                 await run.err(
-                    f"N: Unable to locate package {name}\n" if verb != "show" else f"E: No packages found\n"
+                    f"N: Unable to locate package {name}\n" if verb != "show" else "E: No packages found\n"
                 )
                 continue
             await run.out(f"{name}:\n  Installed: {known[name]}\n  Candidate: {known[name]}\n")

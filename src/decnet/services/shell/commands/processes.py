@@ -6,8 +6,8 @@ import re
 
 from decnet.services.shell.commands.output import local_time
 from decnet.services.shell.commands.system import headline
-from decnet.services.shell.processes import Process
 from decnet.services.shell.proc import memory
+from decnet.services.shell.processes import Process
 from decnet.services.shell.run import BUILTINS, PROGRAMS, Run, UsageFault, builtin, program
 
 
@@ -59,7 +59,7 @@ async def ps(run: Run) -> int:
         return 0
     if "o" in flags or any(arg.startswith(("-o", "--format")) for arg in run.args):
         return await _custom(run, processes)
-    bsd = bool(run.args) and not run.args[0].startswith("-") or "aux" in flags
+    bsd = (bool(run.args) and not run.args[0].startswith("-")) or "aux" in flags
     if bsd and "u" in flags:
         rows = ["USER         PID %CPU %MEM    VSZ   RSS TTY      STAT START   TIME COMMAND"]
         picked = processes if "x" in flags else [p for p in processes if p.tty != "?"]

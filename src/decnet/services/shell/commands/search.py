@@ -10,7 +10,7 @@ from decnet.services.shell import patterns
 from decnet.services.shell.commands.output import local_time
 from decnet.services.shell.filesystem import Stat
 from decnet.services.shell.regex import Regex, RegexFault, compile_regex, quote
-from decnet.services.shell.run import Run, UsageFault, program, split_lines
+from decnet.services.shell.run import Run, UsageFault, program, split_lines, why
 
 MAX_VISITS = 20_000
 _GREP_LONG = {
@@ -162,9 +162,7 @@ async def grep(run: Run) -> int:
             except OSError as problem:
                 errors += 1
                 if "s" not in work.on:
-                    import os  # noqa: PLC0415 (the error's text)
-
-                    reason = os.strerror(problem.errno)
+                    reason = why(problem)
                     await run.complain(f"{path}: {reason}")
             if hits and "q" in work.on:
                 return 0
@@ -367,7 +365,7 @@ class _Find:
             return word, None
         if word in ("-exec", "-execdir", "-ok"):
             self.acts = True
-            command = []
+            command: list[str] = []
             while (piece := self.next(word)) != ";":
                 if piece == "+" and command[-1:] == ["{}"]:
                     return "-exec+", command[:-1]
@@ -471,12 +469,8 @@ async def find(run: Run) -> int:
                 if await _holds(run, groups, path, info, batches) and not expression.acts:
                     await run.out(path + "\n")
         except OSError as problem:
-            import os  # noqa: PLC0415 (the error's text)
-
             status = await run.complain(
-                f"‘{root}’: {os.strerror(problem.errno)}"
-                if not run.busybox
-                else f"{root}: {os.strerror(problem.errno)}"
+                f"‘{root}’: {why(problem)}" if not run.busybox else f"{root}: {why(problem)}"
             )
     for group in groups:
         for _, kind, command in group:

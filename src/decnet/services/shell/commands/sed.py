@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from decnet.services.shell.regex import Found, Regex, RegexFault, compile_regex
-from decnet.services.shell.run import Run, UsageFault, program, split_lines
+from decnet.services.shell.run import Run, UsageFault, program, split_lines, why
 from decnet.services.shell.scanner import bytes_text, text_bytes
 
 MAX_SPACE = 256 * 1024
@@ -539,9 +539,7 @@ async def sed(run: Run) -> int:
         try:
             data = await run.all(run.reader(name))
         except OSError as problem:
-            import os  # noqa: PLC0415 (the error's text)
-
-            await run.complain(f"can't read {name}: {os.strerror(problem.errno)}")
+            await run.complain(f"can't read {name}: {why(problem)}")
             status = 2
             continue
         if not in_place and not separate:

@@ -7,11 +7,11 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from decnet.services.shell.run import Run, UsageFault, program, split_lines
+from decnet.services.shell.run import Run, UsageFault, program, split_lines, why
 from decnet.services.shell.scanner import text_bytes
 
 MAX_LINES = 100_000
-_MONTHS = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC".split()
+_MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"]
 
 
 class Key(NamedTuple):
@@ -30,9 +30,9 @@ def _key(text: str) -> Key:
     )
     if match is None or match[1] == "0":
         raise UsageFault(
-            f"invalid number at field start: invalid count at start of '{text}'"
+            f"invalid number at field start: invalid count at start of ‘{text}’"
             if not match
-            else "field number is zero: invalid field specification '" + text + "'",
+            else "field number is zero: invalid field specification ‘" + text + "’",
             2,
         )
     return Key(
@@ -184,9 +184,7 @@ async def sort(run: Run) -> int:
             lines += split_lines(await run.all(run.reader(name)))
             seen += 1
         except OSError as problem:
-            import os  # noqa: PLC0415 (the error's text)
-
-            await run.complain(f"cannot read: {name}: {os.strerror(problem.errno)}")
+            await run.complain(f"cannot read: {name}: {why(problem)}")
             return 2
     lines = lines[:MAX_LINES]
     order = _ordering(keys, separator, flags)

@@ -318,7 +318,7 @@ async def systemctl(run: Run) -> int:
                 if verb == "is-active"
                 else ("enabled" if known else "disabled") + "\n"
             )
-            return 0 if alive or known and verb == "is-enabled" else 3
+            return 0 if alive or (known and verb == "is-enabled") else 3
         if run.who.uid:
             await run.err(
                 f"Failed to {verb} {short}.service: Access denied\nSee system logs and 'systemctl status {short}.service' for details.\n"

@@ -64,7 +64,7 @@ async def cat(run: Run) -> int:
 def _count(run: Run, text: str, what: str) -> tuple[str, int]:
     match = re.fullmatch(r"([+-]?)(\d{1,15})([kKMGb]?)B?", text)
     if match is None:
-        raise UsageFault(f"invalid number of {what}: '{text}'")
+        raise UsageFault(f"invalid number of {what}: ‘{text}’")
     return match[1], int(match[2]) * {"": 1, "b": 512, "k": 1024, "K": 1024, "M": 1 << 20, "G": 1 << 30}[
         match[3]
     ]
@@ -210,7 +210,7 @@ def _ranges(text: str) -> list[tuple[int, int]]:
         match = re.fullmatch(r"(\d{0,9})(-?)(\d{0,9})", piece)
         if match is None or not (match[1] or match[3]):
             raise UsageFault(
-                f"invalid field value '{piece}'" if piece else "fields are numbered from 1", hint=True
+                f"invalid field value ‘{piece}’" if piece else "fields are numbered from 1", hint=True
             )
         low = int(match[1] or 1)
         high = int(match[3] or 1 << 30) if match[2] else low
@@ -315,7 +315,7 @@ async def tr(run: Run) -> int:
     if not sets:
         raise UsageFault("missing operand", hint=True)
     if len(sets) < 2 and not (delete or squeeze):
-        await run.complain(f"missing operand after '{sets[0]}'\nTwo strings must be given when translating.")
+        await run.complain(f"missing operand after ‘{sets[0]}’\nTwo strings must be given when translating.")
         await run.err("Try 'tr --help' for more information.\n")
         return 1
     first = _set(sets[0])

@@ -133,7 +133,7 @@ async def _list(run: Run, names: list[str], on: set[str]) -> int:
         elif run.busybox and run.name == "export":
             if variable.exported:
                 await run.out(f"export {name}='{variable.value}'\n")
-        elif names or ("x" not in on or variable.exported) and ("r" not in on or variable.readonly):
+        elif names or (("x" not in on or variable.exported) and ("r" not in on or variable.readonly)):
             await run.out(_shown(name, variable) + "\n")
     return status
 
