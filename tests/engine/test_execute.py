@@ -206,3 +206,18 @@ def test_a_port_is_freed_before_it_is_taken(tmp_path):
 def test_an_op_names_itself():
     op = Op(0, Act.REMOVE, Decoy("web-01"), "no longer declared", Span("office.ini", 3))
     assert op.label == "remove decoy web-01"
+
+
+def test_what_an_apply_did_not_bring_about_is_seen_in_the_status(tmp_path):
+    world = World(refuse=["service/web-01/ssh", "decoy/db-02"])
+    site = Site(tmp_path, world)
+    assert site.apply(TWO).exit_code == 3
+    told = engine.status(*site.look())
+    assert {one.name: (one.state.value, one.detail) for one in told.decoys} == {
+        "web-01": ("drifted", "service ssh is not running"),
+        "db-02": ("down", "namespace is gone"),
+    }
+    assert told.exit_code == 4
+    world.refuse.clear()
+    assert site.apply(TWO).exit_code == 0
+    assert engine.status(*site.look()).exit_code == 0

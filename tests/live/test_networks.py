@@ -258,3 +258,19 @@ def test_foreign_things_with_similar_names_are_left_alone(decnet, lab, file):
     run("ip", "netns", "delete", "decnet:lab2:web")
     run("ip", "netns", "delete", "decnet-lab-web")
     run("ip", "link", "delete", "dn00aabbccdd")
+
+
+def test_a_macvlan_network_takes_subnet_and_gateway_from_its_interface_again_and_again(decnet, lab, file):
+    peer = lab.machine("router", "203.0.113.1/24", cable="lan0")
+    run("ip", "address", "add", "203.0.113.9/24", "dev", "lan0")
+    run("ip", "route", "add", "default", "via", "203.0.113.1")
+    file.write_text(
+        "[general]\nname = lab\ndriver = macvlan\npool = 203.0.113.50-59\n\n[web]\nservices = http, redis\n"
+    )
+    decnet("apply", file)
+    assert decnet.json("plan", "--detailed-exitcode", file)["drift"] == []
+    assert decnet.status("lab")["web"]["ip"] == "203.0.113.50"
+    assert peer.run("redis-cli", "-h", "203.0.113.50", "ping").strip() == "PONG"
+    assert run("redis-cli", "-h", "203.0.113.50", "ping").strip() == "PONG"  # the host itself, by the hairpin
+    decnet("destroy", "--yes", "lab")
+    lab.unplug(peer)

@@ -126,7 +126,10 @@ async def serve() -> AsyncIterator[Serve]:
 async def run(*command: str, input: bytes = b"", timeout: float = 30) -> CompletedProcess[bytes]:  # noqa: A002, ASYNC109
     """A real client, without blocking the loop that the service runs on."""
     process = await asyncio.create_subprocess_exec(
-        *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        *command,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
     )
     try:
         out, err = await asyncio.wait_for(process.communicate(input), timeout)

@@ -7,12 +7,16 @@ import struct
 
 import pytest
 
+from decnet.decoy.fleet import handler
+from decnet.services import personas
 from decnet.services.accounts import Credential
 from decnet.services.service import Facts
 from decnet.services.shell.machine import Machine
-from decnet.services.shell.streams import BytesInput
-from decnet.services.ssh import Ident
+from decnet.services.shell.session import Shell
+from decnet.services.shell.streams import BytesInput, BytesOutput
+from decnet.services.ssh import Ident, Persona
 from decnet.services.ssh.editor import Editor, Interrupted
+from decnet.services.ssh.server import Server
 from decnet.services.ssh.sftp import Sftp
 from decnet.services.ssh.sntrup import HALF, P, Q, decode, encode, multiply
 from tests.service_testing.conftest import rendered
@@ -174,3 +178,31 @@ def test_sftp_answers_any_packet() -> None:
         answer = server.answer(bytes((kind,)) + b"\0\0\0\x07" + fields)
         assert answer[0] in (2, 101, 102, 103, 104, 105, 201)
         assert answer[0] == 2 or answer[1:5] in (b"\0\0\0\x07", b"\0\0\0\0")
+
+
+@pytest.mark.parametrize(
+    ("distro", "kernel", "release", "methods"),
+    [
+        ("debian", r"6\.1\.\S+-amd64 #1 SMP PREEMPT_DYNAMIC Debian", "bookworm", "publickey,password"),
+        ("ubuntu22", r"5\.15\.\S+-generic #\d+-Ubuntu SMP", "Ubuntu 22.04", "publickey,password"),
+        (
+            "rocky9",
+            r"5\.14\.\S+el9\S+ #1 SMP",
+            "Rocky Linux",
+            "publickey,gssapi-keyex,gssapi-with-mic,password",
+        ),
+        ("alpine", r"6\.\S+-lts #1-Alpine SMP", "Alpine Linux", "publickey,password,keyboard-interactive"),
+        (None, r"6\.1\.\S+-amd64 #1 SMP", "Debian", "publickey,password"),
+    ],
+)
+async def test_kernel_release_and_methods_are_those_of_one_distro(
+    distro: str | None, kernel: str, release: str, methods: str
+) -> None:
+    bundle = rendered("ssh", {"users": (Credential("root", "toor"),)}, distro=distro)
+    server = handler(bundle)
+    assert isinstance(server, Server)
+    out = BytesOutput()
+    await Shell(server.machine, "root").run("uname -a; cat /etc/os-release", BytesInput(), out, out)
+    assert re.match(f"Linux web01 {kernel}", out.text())
+    assert release in out.text()
+    assert ",".join(personas.decode(Persona, bundle.persona).auth) == methods

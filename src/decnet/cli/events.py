@@ -41,7 +41,7 @@ def command(
     from itertools import chain
 
     from decnet import events
-    from decnet.cli.pipeline import events_dir, the_network
+    from decnet.cli.pipeline import events_dir, is_known, the_network
     from decnet.errors import UsageError
     from decnet.events.file import encode
 
@@ -49,7 +49,10 @@ def command(
     for wanted in types:
         if not any(kind == wanted or kind.startswith(f"{wanted}.") for kind in known):
             raise UsageError(f'unknown event type "{wanted}"', hint=f"one of: {', '.join(known)}")
-    folder = events_dir(state_dir, the_network(target, state_dir))
+    name = the_network(target, state_dir)
+    folder = events_dir(state_dir, name)
+    if not is_known(name, state_dir) and not folder.is_dir():
+        raise UsageError(f"{name} was never applied here (state in {state_dir})", hint="decnet apply FILE")
     chosen = events.Filter(decoys, types)
     try:
         past = events.read(folder, chosen)

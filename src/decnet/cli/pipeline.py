@@ -17,7 +17,7 @@ from decnet.render import Bundle, Templates, bundles, expand
 from decnet.services.registry import services
 
 if TYPE_CHECKING:
-    from decnet.state import Saved, Snapshot
+    from decnet.state import Snapshot
     from decnet.world.linux import LinuxWorld
 
 
@@ -106,26 +106,29 @@ def the_network(target: str | None, state_dir: Path) -> str:
     raise UsageError("say which network", hint=f"one of: {', '.join(sorted(known))}")
 
 
+def is_known(name: str, state_dir: Path) -> bool:
+    """Whether a network of this name was applied here."""
+    from decnet import state
+
+    return any(about.network == name for about in state.networks(state_dir))
+
+
 def _machine(saved: Snapshot | None) -> spec.Machine:
-    """What the host looks like, its LANs of ours left out: they must not stand in their own way."""
-    from decnet.world import Lan
+    """What the host looks like, our own interfaces left out: a network must not stand in its own way."""
+    from decnet.spec.resources import Lan
     from decnet.world.host import look
+    from decnet.world.names import lan_interface
 
     host = look()
-    own = [
-        IPv4Network(s.resource.subnet)
-        for s in _saved(saved)
-        if isinstance(s.resource, Lan) and s.resource.subnet
-    ]
+    lans = (
+        [one.resource for one in saved.resources.values() if isinstance(one.resource, Lan)] if saved else []
+    )
+    ours = {lan_interface(saved.about.network, one.name) for one in lans} if saved else set()
     addresses = {
         interface.name: interface.addresses[0]
         for interface in host.interfaces
-        if interface.addresses and interface.addresses[0].network not in own
+        if interface.addresses and interface.name not in ours
     }
-    return spec.Machine(
-        host.default_interface, host.gateway, addresses, tuple(s for s in host.subnets if s not in own)
-    )
-
-
-def _saved(saved: Snapshot | None) -> tuple[Saved, ...]:
-    return tuple(saved.resources.values()) if saved else ()
+    own = {IPv4Network(one.subnet) for one in lans} - {address.network for address in addresses.values()}
+    subnets = tuple(subnet for subnet in host.subnets if subnet not in own)
+    return spec.Machine(host.default_interface, host.gateway, addresses, subnets)

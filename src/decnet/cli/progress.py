@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import click
 
-from decnet.engine import Op, Progress, Watch, progress_json
+from decnet.engine import Op, Progress, Watch, progress_json, silent
 
 _SLOW_OPS = 20
 """Fewer operations than this are over before a bar is read."""
@@ -25,7 +25,7 @@ def watching(total: int, *, as_json: bool, verbose: bool) -> Iterator[Watch]:
         with _bar(total) as watch:
             yield watch
     else:
-        yield _failures
+        yield silent
 
 
 def _json_line(progress: Progress, op: Op, text: str) -> None:
@@ -35,11 +35,6 @@ def _json_line(progress: Progress, op: Op, text: str) -> None:
 def _line(progress: Progress, op: Op, text: str) -> None:
     if progress is not Progress.STARTED:
         click.echo(f"{progress.value:8} {op.label}" + (f": {text}" if text else ""), err=True)
-
-
-def _failures(progress: Progress, op: Op, text: str) -> None:
-    if progress is Progress.FAILED:
-        click.echo(f"failed   {op.label}: {text}", err=True)
 
 
 @contextmanager
@@ -53,10 +48,8 @@ def _bar(total: int) -> Iterator[Watch]:
     with Bar(*columns, console=console, transient=True) as bar:
         task = bar.add_task("", total=total)
 
-        def watch(progress: Progress, op: Op, text: str) -> None:
+        def watch(progress: Progress, _op: Op, _text: str) -> None:
             if progress is not Progress.STARTED:
                 bar.advance(task)
-            if progress is Progress.FAILED:
-                bar.console.print(f"failed   {op.label}: {text}", markup=False, highlight=False)
 
         yield watch

@@ -13,7 +13,7 @@ The order of a command, with the network's lock held:
 from decnet.engine.apply import apply, destroy, destroy_plan
 from decnet.engine.desired import Declared, Desired, declare
 from decnet.engine.diff import FieldChange
-from decnet.engine.execute import PARALLELISM, Outcome, Progress, Watch
+from decnet.engine.execute import PARALLELISM, Outcome, Progress, Watch, silent
 from decnet.engine.graph import Act, Op, label
 from decnet.engine.plan import Action, Change, Plan, Summary, plan
 from decnet.engine.recover import expected, recover
@@ -51,6 +51,7 @@ __all__ = [
     "recover",
     "render_plan",
     "render_recap",
+    "silent",
     "status",
     "status_json",
     "summary",

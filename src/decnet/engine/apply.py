@@ -20,6 +20,7 @@ class Store(Protocol):
     """What is used of `decnet.state.writer.Store`."""
 
     def begin(self, about: About, identity: Identity) -> int: ...
+    def expect(self, entries: Sequence[Entry]) -> None: ...
     def intend(self, entries: Sequence[Entry]) -> None: ...
     def finish(self, effects: Sequence[Effect], failures: Sequence[Failure] = ()) -> None: ...
     def resolve(self, found: dict[Id, Saved | None]) -> None: ...
@@ -42,11 +43,12 @@ def apply(
 
     Raises `StateError`; what the machine refuses is in the outcome.
     """
-    if saved.intents:
+    if saved.intents or saved.unfinished:
         store.resolve(resolved(saved))
     if what.empty and saved.known and what.about == saved.about:
         return Outcome()
     store.begin(what.about, identity)
+    store.expect([Entry(op.number, op.act.value, op.resource, op.reason, op.span) for op in what.ops])
     outcome = execute(what.ops, world, store, parallelism=parallelism, watch=watch, stop=stop)
     store.end()
     return outcome

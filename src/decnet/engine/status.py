@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,8 +11,9 @@ from enum import StrEnum
 from decnet.engine.desired import Declared
 from decnet.engine.diff import Delta, diff
 from decnet.engine.explain import drift_details
+from decnet.engine.graph import Act
 from decnet.engine.recover import seen
-from decnet.state import About, Snapshot
+from decnet.state import About, Saved, Snapshot
 from decnet.world import Decoy, Id, Kind, Link, Observed, Service
 
 DRIFTED = 4
@@ -62,6 +64,12 @@ class Status:
 
 def status(saved: Snapshot, observed: Observed) -> Status:
     """How every decoy of a snapshot is."""
+    missing = {
+        entry.resource.id: Saved(entry.resource, entry.span)
+        for entry in saved.unfinished
+        if entry.action == Act.CREATE
+    }
+    saved = dataclasses.replace(saved, resources={**missing, **saved.resources})
     barred = [f"{thing} could not be looked at" for thing in observed.unseen]
     observed = seen(saved, observed)
     declared = {id_: Declared(was.resource, was.span) for id_, was in saved.resources.items()}
@@ -95,10 +103,9 @@ def _decoy(
     services = [part for part in parts if isinstance(part, Service)]
     head = [delta for delta in deltas if delta.id == decoy.id and delta.gone]
     told = head or deltas
-    unfinished = "" if links and services else "its apply did not finish"
     return DecoyStatus(
         name=decoy.name,
-        state=_state(decoy, links, services, observed.resources) if deltas or unfinished else State.UP,
+        state=_state(decoy, links, services, observed.resources) if deltas else State.UP,
         ip=", ".join(link.address.partition("/")[0] for link in links),
         mac=", ".join(link.mac for link in links),
         hostname=decoy.hostname,
@@ -112,9 +119,7 @@ def _decoy(
             for service in services
         },
         sessions=observed.sessions.get(decoy.name, 0),
-        detail="; ".join(
-            filter(None, (unfinished, *(one.text for delta in told for one in drift_details(delta))))
-        ),
+        detail="; ".join(detail.text for delta in told for detail in drift_details(delta)),
     )
 
 

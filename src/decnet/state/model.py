@@ -63,7 +63,7 @@ class Snapshot:
     """All that is saved of one network at one moment; of an unknown network, nothing.
 
     ``intents`` are the journal's open entries: ops of a run that was killed. ``contents`` finds a bundle's content by
-    its hash, reading the database only when asked.
+    its hash, reading the database only when asked. ``unfinished`` are resources that a run was to make and did not.
     """
 
     about: About
@@ -73,6 +73,7 @@ class Snapshot:
     resources: Mapping[Id, Saved] = field(default_factory=dict)
     intents: tuple[Entry, ...] = ()
     contents: Mapping[str, bytes] = field(default_factory=dict)
+    unfinished: tuple[Entry, ...] = ()
 
     @property
     def known(self) -> bool:

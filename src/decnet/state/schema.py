@@ -66,7 +66,7 @@ journal = Table(
     Column("line", Integer, nullable=False),
     PrimaryKeyConstraint("network", "serial", "op"),
 )
-"""``state`` is intent, done, failed or resolved; ``serial`` that of the run."""
+"""``state`` is planned, intent, done, failed or resolved; ``serial`` that of the run."""
 
 blob = Table(
     "blob",

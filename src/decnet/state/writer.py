@@ -22,6 +22,7 @@ from decnet.state.model import About, Effect, Entry, Failure, Saved, Snapshot
 KEPT_RUNS = 20
 """Runs whose journal is kept."""
 OPEN = "intent"
+PLANNED = "planned"
 
 
 class Store:
@@ -61,8 +62,15 @@ class Store:
             ).scalar_one()
         return self._serial
 
+    def expect(self, entries: Sequence[Entry]) -> None:
+        """Write down all that this run is to do: what is still missing if it does not come to its end."""
+        self._note(entries, PLANNED)
+
     def intend(self, entries: Sequence[Entry]) -> None:
         """Write down what is about to be done."""
+        self._note(entries, OPEN)
+
+    def _note(self, entries: Sequence[Entry], state: str) -> None:
         if not entries:
             return
         now = time.time()
@@ -75,7 +83,7 @@ class Store:
                 "resource": str(entry.resource.id),
                 "action": entry.action,
                 "document": encode(entry.resource),
-                "state": OPEN,
+                "state": state,
                 "time": now,
                 "reason": entry.reason,
                 "file": entry.span.file,
@@ -84,7 +92,9 @@ class Store:
             for entry in entries
         ]
         with guarded(self._path), self._connection.begin():
-            self._connection.execute(schema.journal.insert(), rows)
+            noted = insert(schema.journal)
+            again = {"state": noted.excluded.state, "time": noted.excluded.time}
+            self._connection.execute(noted.on_conflict_do_update(set_=again), rows)
 
     def finish(self, effects: Sequence[Effect], failures: Sequence[Failure] = ()) -> None:
         """Write down what was done, with what is saved from now on, and what failed."""
@@ -94,13 +104,13 @@ class Store:
             self._mark([(failure.op, "failed", failure.reason) for failure in failures])
 
     def resolve(self, found: Mapping[Id, Saved | None]) -> None:
-        """Close the open intents of a run that was killed; ``found`` is what the world holds of their resources."""
+        """Close what a run that was killed left open; ``found`` is what the world holds of its intents' resources."""
         table = schema.journal
         with guarded(self._path), self._connection.begin():
             self._save([Effect(0, id_, saved) for id_, saved in found.items()])
             self._connection.execute(
                 update(table)
-                .where(table.c.network == self.network, table.c.state == OPEN)
+                .where(table.c.network == self.network, table.c.state.in_((OPEN, PLANNED, "failed")))
                 .values(state="resolved")
             )
 
@@ -216,7 +226,8 @@ def snapshot(connection: Connection, path: Path, network: str) -> Snapshot:
                 hint="use the newer release that wrote it",
             )
         resources = dict(_resources(connection, network))
-        intents = tuple(_intents(connection, network))
+        intents = tuple(_entries(connection, network, OPEN))
+        left = (*_entries(connection, network, PLANNED), *_entries(connection, network, "failed"))
     return Snapshot(
         about=About(network, row.file, row.env, row.runtime),
         serial=row.serial,
@@ -224,6 +235,7 @@ def snapshot(connection: Connection, path: Path, network: str) -> Snapshot:
         identity=Identity(row.secret, datetime.fromtimestamp(row.created, UTC)),
         resources=resources,
         intents=intents,
+        unfinished=tuple(entry for entry in left if entry.resource.id not in resources),
         contents=Contents(path, frozenset(_bundles(resources))),
     )
 
@@ -237,7 +249,7 @@ def _resources(connection: Connection, network: str) -> Iterator[tuple[Id, Saved
         yield resource.id, Saved(resource, Span(file, line))
 
 
-def _intents(connection: Connection, network: str) -> Iterator[Entry]:
+def _entries(connection: Connection, network: str, state: str) -> Iterator[Entry]:
     table = schema.journal
     columns = (
         table.c.op,
@@ -248,7 +260,7 @@ def _intents(connection: Connection, network: str) -> Iterator[Entry]:
         table.c.file,
         table.c.line,
     )
-    statement = select(*columns).where(table.c.network == network, table.c.state == OPEN)
+    statement = select(*columns).where(table.c.network == network, table.c.state == state)
     for op, action, kind, document, reason, file, line in connection.execute(statement):
         yield Entry(op, action, decode(kind, document), reason, Span(file, line))
 

@@ -39,8 +39,11 @@ def fill(persona: Persona, host: Host) -> Persona:
 
 
 def context(persona: Persona, host: Host) -> Mapping[str, Any]:
-    """What ``server`` is rendered from: the package's ``family``, the ``system`` as INFO names it, ``choices`` (32 hex
-    digits: what the server draws its content from) and ``locked``, yes or no."""
+    """Names for the template ``server``.
+
+    ``family`` of the distro, ``system`` as INFO names it, ``choices`` (32 hex digits: what the server draws its content
+    from), and ``locked``, yes or no.
+    """
     distro = host.distro
     return {
         "family": distro.family if distro else "",

@@ -158,15 +158,15 @@ class Connection(asyncio.Protocol):
         for key in blocked.keys:
             self._state.waiting.setdefault((client.db, key), {})[client] = None
         if blocked.seconds:
-            self._deadline = self._loop.call_later(blocked.seconds, self._answer, True)  # noqa: FBT003 (call_later takes no keywords)
+            self._deadline = self._loop.call_later(blocked.seconds, self._answer, True)
 
     def _wake(self) -> None:
         """A key changed: look at it when the command that changed it is through."""
         if not self._woken:
             self._woken = True
-            self._loop.call_soon(self._answer, False)  # noqa: FBT003
+            self._loop.call_soon(self._answer, False)
 
-    def _answer(self, expired: bool) -> None:  # noqa: FBT001
+    def _answer(self, expired: bool) -> None:
         self._woken = False
         if self._waits is not None:
             self._safely(lambda: self._try(expired=expired))

@@ -1,6 +1,7 @@
 """The keys and values: sixteen numbered databases (or as many as configured) that share one bound on memory.
 
-Values are ``bytes`` (string), ``list``, ``dict`` (hash), `Set` and `SortedSet`.
+Values are ``bytes`` (string), ``list``, ``dict`` (hash), `Set`, `SortedSet` and
+`Stream`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from decnet.services.redis.reply import Refused
+from decnet.services.redis.stream import Stream
 
 DATA_LIMIT = 8 * 1024 * 1024
 """Bytes of keys and values that one decoy keeps, by `measure`."""
@@ -69,7 +71,7 @@ def type_name(value: Any) -> str:
     return _TYPES[type(value)]
 
 
-_TYPES = {bytes: "string", list: "list", dict: "hash", Set: "set", SortedSet: "zset"}
+_TYPES = {bytes: "string", list: "list", dict: "hash", Set: "set", SortedSet: "zset", Stream: "stream"}
 
 
 def measure(value: Any) -> int:
@@ -78,6 +80,9 @@ def measure(value: Any) -> int:
         return len(value)
     if isinstance(value, dict):
         return sum(len(key) + len(item or b"") + ITEM_COST for key, item in value.items())
+    if isinstance(value, Stream):
+        entries = sum(sum(map(len, fields)) + ITEM_COST * len(fields) for fields in value.entries.values())
+        return entries + ITEM_COST * sum(len(g.pending) + len(g.consumers) + 1 for g in value.groups.values())
     if isinstance(value, SortedSet):
         return sum(len(member) + 2 * ITEM_COST for member in value.scores)
     return sum(len(item) + ITEM_COST for item in value)
@@ -162,7 +167,7 @@ class Database:
     def changed(self, key: bytes, count: int = 1) -> None:
         """Say that a key's value is another. Removes the key when its collection has become empty."""
         value = self.values.get(key)
-        if value is not None and not isinstance(value, bytes) and not len(value):
+        if value is not None and not isinstance(value, bytes) and not value:
             self._forget(key)
         self.dataset.dirty += count
         self.dataset.touched(self.number, key)

@@ -59,7 +59,7 @@ class Evaluator:
             if re.match(r"[A-Za-z_0-9$.\"'@#\\{]", bad):
                 kind = (
                     "syntax error in expression"
-                    if not bad[0] == "."
+                    if bad[0] != "."
                     else "syntax error: invalid arithmetic operator"
                 )
             else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from decnet.services.shell.limits import MAX_WORDS
 from decnet.services.shell.syntax import Lit, Part, Word
@@ -89,7 +90,7 @@ def _choices(
     if commas:
         found: list[list[str | Part]] = []
         edges = [start, *commas, start + 1 + len(inner)]
-        for left, right in zip(edges, edges[1:], strict=False):
+        for left, right in pairwise(edges):
             piece = inner[left - start : right - start - 1]
             found += _expand(piece, depth + 1) if depth < 40 else [piece]
             if len(found) > MAX_WORDS:

@@ -85,7 +85,7 @@ class FileSystem:
         return "/" + "/".join(names)
 
     def stat(self, who: Credentials, path: str, *, follow: bool = True) -> Stat:
-        """stat(2), or lstat(2) without ``follow``."""
+        """What the kernel knows of a file; of the link itself without ``follow`` (stat(2))."""
         return self.describe(self.lookup(who, path, follow=follow))
 
     def describe(self, node: Node) -> Stat:
@@ -125,7 +125,7 @@ class FileSystem:
         return node.names()
 
     def access(self, who: Credentials, path: str, want: int) -> bool:
-        """access(2): 4 read, 2 write, 1 execute; 0 is existence."""
+        """Whether the user may (access(2)): 4 read, 2 write, 1 execute; 0 is existence."""
         try:
             node = self.lookup(who, path)
         except OSError:
@@ -166,7 +166,7 @@ class FileSystem:
         self.open(who, path, flags, mode).write(data)
 
     def open(self, who: Credentials, path: str, flags: int, mode: int = 0o644) -> OpenFile:
-        """open(2) of a regular file or device: ``flags`` are those of `os`, ``mode`` with the umask taken off."""
+        """Open of a regular file or device: ``flags`` are those of `os`, ``mode`` with the umask taken off."""
         names, node = self._resolve(who, path, follow=not flags & os.O_NOFOLLOW)
         want = {os.O_RDONLY: 4, os.O_WRONLY: 2}.get(flags & os.O_ACCMODE, 6)
         if node is None:
@@ -207,21 +207,21 @@ class FileSystem:
     # Changing names
 
     def mkdir(self, who: Credentials, path: str, mode: int = 0o755) -> None:
-        """mkdir(2)."""
+        """Make a directory."""
         names, node = self._resolve(who, path, follow=False)
         if node is not None:
             raise fail(errno.EEXIST, path)
         self._attach(who, names, directory(mode, mtime=self.clock()), path)
 
     def symlink(self, who: Credentials, target: str, path: str) -> None:
-        """symlink(2): ``path`` becomes a link to ``target``."""
+        """Make ``path`` a link to ``target``."""
         names, node = self._resolve(who, path, follow=False)
         if node is not None:
             raise fail(errno.EEXIST, path)
         self._attach(who, names, symlink(target[:MAX_PATH], mtime=self.clock()), path)
 
     def link(self, who: Credentials, source: str, path: str) -> None:
-        """link(2): a second name for a file."""
+        """Make a second name for a file."""
         names, node = self._resolve(who, path, follow=False)
         if node is not None:
             raise fail(errno.EEXIST, path)
@@ -244,7 +244,7 @@ class FileSystem:
         self._attach(who, names, Node(mode, mtime=self.clock()), path)
 
     def unlink(self, who: Credentials, path: str) -> None:
-        """unlink(2): remove a file or link."""
+        """Remove a file or link."""
         names, node = self._resolve(who, path, follow=False)
         if node is None:
             raise fail(errno.ENOENT, path)
@@ -253,7 +253,7 @@ class FileSystem:
         self._detach(who, names, path)
 
     def rmdir(self, who: Credentials, path: str) -> None:
-        """rmdir(2): remove an empty directory."""
+        """Remove an empty directory."""
         names, node = self._resolve(who, path, follow=False)
         if node is None:
             raise fail(errno.ENOENT, path)
@@ -264,7 +264,7 @@ class FileSystem:
         self._detach(who, names, path)
 
     def rename(self, who: Credentials, source: str, path: str) -> None:
-        """rename(2)."""
+        """Give a file or directory another name."""
         origin, node = self._resolve(who, source, follow=False)
         if node is None:
             raise fail(errno.ENOENT, source)
@@ -296,12 +296,12 @@ class FileSystem:
     # Changing attributes
 
     def chmod(self, who: Credentials, path: str, mode: int) -> None:
-        """chmod(2): the permission bits of ``mode``."""
+        """Set the permission bits to those of ``mode``."""
         node = self._mine(who, path)
         node.mode = stat.S_IFMT(node.mode) | mode & 0o7777
 
     def chown(self, who: Credentials, path: str, uid: int, gid: int, *, follow: bool = True) -> None:
-        """chown(2); -1 leaves an id as it is."""
+        """Give to another owner and group; -1 leaves an id as it is."""
         names, node = self._resolve(who, path, follow=follow)
         if node is None:
             raise fail(errno.ENOENT, path)
@@ -313,7 +313,7 @@ class FileSystem:
         node.gid = node.gid if gid < 0 else gid
 
     def utime(self, who: Credentials, path: str, mtime: float) -> None:
-        """utimensat(2): set the time of the last change."""
+        """Set the time of the last change."""
         names, node = self._resolve(who, path, follow=True)
         if node is None:
             raise fail(errno.ENOENT, path)
@@ -322,7 +322,7 @@ class FileSystem:
         self._own(names).mtime = max(mtime, 1)
 
     def truncate(self, who: Credentials, path: str, size: int) -> None:
-        """truncate(2)."""
+        """Cut or stretch a file."""
         self.open(who, path, os.O_WRONLY).truncate(size)
 
     # Below
@@ -441,7 +441,7 @@ class OpenFile:
         self.position = 0
 
     def stat(self) -> Stat:
-        """fstat(2)."""
+        """What the kernel knows of the open file."""
         return self._fs.describe(self.node)
 
     def read(self, limit: int, at: int | None = None) -> bytes:
@@ -473,7 +473,7 @@ class OpenFile:
         return len(data)
 
     def truncate(self, size: int) -> None:
-        """ftruncate(2)."""
+        """Cut or stretch the open file."""
         content = self.node.data
         if not isinstance(content, bytearray):
             return

@@ -1,106 +1,43 @@
-"""Walks the syntax tree: pipelines, redirections, control flow, functions, subshells. Runs nothing but our own commands."""
+"""Walks the syntax tree: pipelines, control flow, subshells, expansion. Runs nothing but our own commands."""
 
 from __future__ import annotations
 
 import asyncio
-import errno
-import os
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from decnet.services.shell import patterns, syntax
 from decnet.services.shell.conditions import ConditionFault, evaluate_words
 from decnet.services.shell.environment import Environment, Variable
 from decnet.services.shell.expand import Expander, ExpansionFault, decode
-from decnet.services.shell.filesystem import OpenFile
+from decnet.services.shell.launch import Launcher, Leave
 from decnet.services.shell.limits import MAX_CALLS, MAX_TASKS, MAX_TEXT, Exhausted
 from decnet.services.shell.parser import Parser
-from decnet.services.shell.run import BUILTINS, PROGRAMS, Run
+from decnet.services.shell.redirect import Fds
+from decnet.services.shell.run import Run
 from decnet.services.shell.scanner import Incomplete, SyntaxFault, text_bytes
-from decnet.services.shell.streams import BytesInput, BytesOutput, NullOutput, Output, Pipe, Reader
+from decnet.services.shell.streams import BytesInput, BytesOutput, Pipe, Reader
 
 if TYPE_CHECKING:
-    from decnet.services.shell.machine import Machine
     from decnet.services.shell.session import Shell
 
+_NEWLINE = "newline"
 SPECIAL_BUILTINS = frozenset(
     (".", ":", "break", "continue", "eval", "exec", "exit", "export", "return", "set", "shift")
 )
-MAX_ARGUMENTS = 2 << 20
-"""Bytes of a program's arguments (execve(2), E2BIG)."""
+
+__all__ = ["Fds", "Interpreter", "Leave"]
 
 
-class Leave(Exception):  # noqa: N818 (control flow)
-    """``break``, ``continue``, ``return``, ``exit``."""
-
-    def __init__(self, kind: str, value: int) -> None:
-        super().__init__(kind)
-        self.kind = kind
-        self.value = value
-
-
-@dataclass(frozen=True, slots=True)
-class Fds:
-    """Open file descriptors of a process: readers and outputs by number."""
-
-    table: dict[int, Reader | Output]
-
-    def reader(self, fd: int) -> Reader:
-        """A descriptor to read from; one that is closed or for writing is at its end."""
-        end = self.table.get(fd)
-        return end if isinstance(end, Reader) else Reader(BytesInput())
-
-    def output(self, fd: int) -> Output:
-        """A descriptor to write to; one that is closed swallows."""
-        end = self.table.get(fd)
-        return end if end is not None and not isinstance(end, Reader) else NullOutput()
-
-
-class FileOutput:
-    """A file open for writing."""
-
-    __slots__ = ("_file",)
-
-    def __init__(self, file: OpenFile) -> None:
-        self._file = file
-
-    async def write(self, data: bytes) -> None:
-        """Write all of it."""
-        self._file.write(data)
-
-
-class FileInput:
-    """A file open for reading."""
-
-    __slots__ = ("_file",)
-
-    def __init__(self, file: OpenFile) -> None:
-        self._file = file
-
-    async def read(self, limit: int) -> bytes:
-        """The next bytes."""
-        return self._file.read(limit)
-
-
-class Interpreter:
+class Interpreter(Launcher):
     """One shell process. ``fds`` are its descriptors; `script` runs text in it."""
 
     def __init__(self, session: Shell, env: Environment, fds: Fds) -> None:
-        self.session = session
-        self.machine: Machine = session.machine
-        self.env = env
-        self.fds = fds
-        self.ash = self.machine.family.ash
+        super().__init__(session, env, fds)
         self.expander = Expander(self)
-        self._complaints: list[str] = []
         self._quiet = 0
-        self.script_name = ""
-        self.command_string = not session.interactive
-
-    # Running text
 
     async def script(self, text: str) -> int:
         """Run a script line by line; gives its status. `Leave` is for the caller."""
@@ -146,7 +83,7 @@ class Interpreter:
     async def _malformed(self, fault: SyntaxFault, text: str) -> None:
         self.env.line = fault.line
         if self.ash:
-            shown = fault.token if fault.token == "newline" else f'"{fault.token}"'
+            shown = fault.token if fault.token == _NEWLINE else f'"{fault.token}"'
             await self.error(f"syntax error: unexpected {shown}")
         else:
             await self.error(f"syntax error near unexpected token `{fault.token}'", syntax=True)
@@ -155,35 +92,6 @@ class Interpreter:
                 line = lines[min(fault.line, len(lines)) - 1]
                 await self.error(f"`{line}'", syntax=True)
         self.env.status = 2
-
-    async def error(self, message: str, *, syntax: bool = False) -> None:
-        """A complaint of the shell itself on its standard error."""
-        voice = self.voice()
-        if syntax and self.command_string and not self.ash:
-            voice = voice.replace(": line", ": -c: line", 1)
-        await self.write_error(f"{voice}{message}\n")
-
-    async def write_error(self, text: str) -> None:
-        """Bytes on standard error, whoever reads them."""
-        try:
-            await self.fds.output(2).write(text_bytes(text))
-        except BrokenPipeError:
-            return
-
-    def complain(self, message: str) -> None:
-        """A complaint from where nothing can be awaited: shown before the next command."""
-        self._complaints.append(message)
-
-    def voice(self) -> str:
-        """How messages begin: ``-bash: ``, ``bash: line 3: ``, ``./x.sh: line 7: ``, ``-sh: ``."""
-        name = self.script_name or self.env.name
-        if self.session.interactive and not self.script_name:
-            return f"{name}: "
-        if self.ash and not self.script_name:
-            return f"{name}: "
-        return f"{name}: line {self.env.line}: "
-
-    # Sequences and pipelines
 
     async def sequence(self, sequence: syntax.Sequence) -> int:
         """Run commands one after another."""
@@ -272,7 +180,11 @@ class Interpreter:
             if sink is not None:
                 sink.close()
 
-    async def guarded(self, work: Any) -> int:
+    def process(self, words: list[str], *, builtin: bool = False) -> Run:
+        """What a command is given."""
+        return Run(self, words, builtin=builtin)
+
+    async def guarded(self, work: Awaitable[int]) -> int:
         """The status of a subshell's work: what leaves it ends it."""
         try:
             return int(await work)
@@ -320,13 +232,11 @@ class Interpreter:
         if self.session.interactive and not self.script_name and not self.env.subshell and not self.ash:
             await self.write_error(f"[{number}] {process.pid}\n")
 
-    # Commands
-
     async def command(self, command: syntax.Command) -> int:
         """Run one command of any kind; its status."""
         await self.session.budget.spend()
-        while self._complaints:
-            await self.error(self._complaints.pop(0))
+        while self.complaints:
+            await self.error(self.complaints.pop(0))
         match command:
             case syntax.Simple():
                 status = await self.simple(command)
@@ -451,8 +361,6 @@ class Interpreter:
             await self.error(str(fault))
             return 2
 
-    # Simple commands
-
     async def simple(self, command: syntax.Simple) -> int:
         """Expand and run a simple command."""
         self.env.line = command.line
@@ -541,303 +449,9 @@ class Interpreter:
             place += 1
         self.env.set_items(assignment.name, items)
 
-    async def invoke(self, words: list[str]) -> int:
-        """Run a command by its words: function, builtin, program."""
-        name = words[0]
-        function = self.env.functions.get(name)
-        if function is not None:
-            return await self.call(function, words)
-        builtin = BUILTINS.get(name)
-        if builtin is not None and not (
-            self.ash and name in ("declare", "shopt", "typeset", "pushd", "popd", "dirs")
-        ):
-            return await self._guard(Run(self, words, builtin=True), builtin)
-        return await self.program(words)
-
-    async def call(self, body: syntax.Command, words: list[str]) -> int:
-        """Run a function."""
-        env = self.env
-        env.calls += 1
-        if env.calls > MAX_CALLS:
-            env.calls = 0
-            raise Exhausted("Segmentation fault", 139)
-        saved = env.positional
-        env.positional = words[1:]
-        env.scopes.append({})
-        try:
-            return await self.command(body)
-        except Leave as leave:
-            if leave.kind != "return":
-                raise
-            return leave.value
-        finally:
-            env.calls = max(0, env.calls - 1)
-            env.positional = saved
-            env.leave()
-
-    async def program(self, words: list[str], *, path: str = "") -> int:
-        """Run a program found in PATH or at a path."""
-        name = words[0]
-        if sum(len(word) for word in words) > MAX_ARGUMENTS:
-            await self.error(f"{path or name}: Argument list too long")
-            return 126
-        found = path or self.find(name)
-        if not found:
-            return await self._missing(name)
-        return await self.execute(found, words)
-
-    async def _missing(self, name: str) -> int:
-        if "/" in name:
-            await self.error(f"{name}: No such file or directory" if not self.ash else f"{name}: not found")
-        else:
-            shown = (
-                name
-                if self.ash or name.isprintable()
-                else "$'" + name.encode("unicode_escape").decode().replace("\\udc", "\\x") + "'"
-            )
-            await self.error(f"{shown}: not found" if self.ash else f"{shown}: command not found")
-        return 127
-
-    def find(self, name: str) -> str:
-        """Where a program is: the path itself, or the first hit in PATH; empty when there is none."""
-        fs, who = self.machine.fs, self.env.who
-        if "/" in name:
-            path = self.path(name)
-            return path if fs.exists(who, path) else ""
-        if not name:
-            return ""
-        for folder in (self.env.get("PATH") or "").split(":")[:64]:
-            path = self.path(f"{folder or '.'}/{name}")
-            if fs.access(who, path, 1) and not fs.lookup(who, path).is_dir:
-                return path
-        return ""
-
-    async def execute(self, path: str, words: list[str]) -> int:
-        """Run the file at a path as the kernel would."""
-        fs, who = self.machine.fs, self.env.who
-        shown = words[0] if "/" in words[0] else path
-        node = fs.lookup(who, path)
-        if node.is_dir:
-            await self.error(f"{shown}: Is a directory" if not self.ash else f"{shown}: Permission denied")
-            return 126
-        if not fs.access(who, path, 1):
-            await self.error(f"{shown}: Permission denied")
-            return 126
-        name = path.rpartition("/")[2]
-        if node.data is None and node.is_file:
-            real = fs.real(who, path).rpartition("/")[2]
-            program = PROGRAMS.get(name) or PROGRAMS.get(real)
-            if program is not None:
-                return await self._guard(Run(self, [name, *words[1:]]), program)
-            return 0
-        return await self._foreign(path, shown, words)
-
-    async def _foreign(self, path: str, shown: str, words: list[str]) -> int:
-        """A file that was brought here: a script is interpreted by us, anything else starts and goes away."""
-        content = (
-            self.machine.fs.read(self.machine_root, path) if self.env.who.uid == 0 else self._readable(path)
-        )
-        self.session.note_execution(path)
-        if content.startswith(b"\x7fELF"):
-            await asyncio.sleep(0.05)
-            return 0
-        if b"\0" in content[:128]:
-            await self.error(f"{shown}: cannot execute binary file: Exec format error")
-            return 126
-        text = decode(content)
-        match = re.match(r"#!\s*(\S+)(?:\s+(\S+))?", text)
-        if match:
-            interpreter = match[1].rpartition("/")[2]
-            if interpreter == "env" and match[2]:
-                interpreter = match[2]
-            if not self.find(match[1]):
-                await self.error(
-                    f"{shown}: {match[1]}: bad interpreter: No such file or directory"
-                    if not self.ash
-                    else f"{shown}: not found"
-                )
-                return 126 if not self.ash else 127
-            if interpreter not in ("sh", "bash", "dash", "ash"):
-                return await self.invoke([interpreter, path, *words[1:]])
-        return await self.run_file(text, shown, words[1:])
-
-    @property
-    def machine_root(self) -> Any:
-        """Root's credentials."""
-        return self.machine.credentials("root")
-
-    def _readable(self, path: str) -> bytes:
-        try:
-            return self.machine.fs.read(self.env.who, path)
-        except OSError:
-            return b""
-
-    async def run_file(self, text: str, name: str, arguments: list[str]) -> int:
-        """Run a script as a shell process of its own."""
-        child = self.child()
-        child.env.name = name
-        child.script_name = name
-        child.command_string = False
-        child.env.positional = arguments
-        child.env.functions = {}
-        child.env.options = set()
-        child.env.variables = {k: v for k, v in child.env.variables.items() if v.exported}
-        status = await child.guarded(child.script(text))
-        return await child.trapped(status)
-
-    async def trapped(self, status: int) -> int:
-        """The EXIT trap, if there is one."""
-        action = self.env.traps.pop("EXIT", "")
-        if action:
-            self.env.status = status
-            await self.guarded(self.script(action))
-        return status
-
-    async def _guard(self, run: Run, command: Any) -> int:
-        """Run one of our commands: what the real one would die of becomes its status."""
-        try:
-            return int(await command(run)) & 255
-        except BrokenPipeError:
-            if run.builtin:
-                raise
-            return 141
-        except OSError as problem:
-            reason = os.strerror(problem.errno) if problem.errno else "Input/output error"
-            where = f"{problem.filename}: " if problem.filename else ""
-            await run.complain(f"{where}{reason}")
-            return 1
-
-    # Redirections
-
-    @asynccontextmanager
-    async def redirected(self, redirects: tuple[syntax.Redirect, ...]) -> AsyncIterator[bool]:
-        """Descriptors changed for the time of a command; gives whether that failed (and was said)."""
-        if not redirects:
-            yield False
-            return
-        saved = self.fds
-        table = dict(saved.table)
-        failed = False
-        for redirect in redirects:
-            try:
-                await self._redirect(redirect, table)
-            except OSError as problem:
-                name = problem.filename or redirect.target.source
-                reason = os.strerror(problem.errno) if problem.errno else str(problem)
-                if self.ash:
-                    create = "create" if ">" in redirect.op else "open"
-                    reason = {
-                        "No such file or directory": "nonexistent directory"
-                        if create == "create"
-                        else "no such file"
-                    }.get(reason, reason)
-                    await self.error(f"can't {create} {name}: {reason}")
-                else:
-                    await self.error(f"{name}: {reason}")
-                failed = True
-                break
-        if not failed:
-            self.fds = Fds(table)
-        self.session.kept = None
-        try:
-            yield failed
-        finally:
-            self.fds = self.session.kept or saved
-            self.session.kept = None
-
     async def _redirected(self, command: syntax.Redirected) -> int:
         async with self.redirected(command.redirects) as failed:
             return 1 if failed else await self.command(command.command)
-
-    async def _redirect(self, redirect: syntax.Redirect, table: dict[int, Reader | Output]) -> None:
-        op = redirect.op
-        if op == "<<":
-            text = await self.expander.single(redirect.target)
-            table[redirect.fd] = Reader(BytesInput(text_bytes(text)))
-            return
-        if op == "<<<":
-            text = await self.expander.single(redirect.target)
-            table[redirect.fd] = Reader(BytesInput(text_bytes(text + "\n")))
-            return
-        target = await self._target(redirect.target)
-        if op in (">&", "<&"):
-            if target == "-":
-                table.pop(redirect.fd, None)
-                return
-            if not target.isdigit() or int(target) not in table:
-                raise OSError(errno.EBADF, "", target)
-            table[redirect.fd] = table[int(target)]
-            return
-        end = self.open(target, op, table)
-        if redirect.fd == -1:
-            table[1] = table[2] = end
-        else:
-            table[redirect.fd] = end
-
-    async def _target(self, word: syntax.Word) -> str:
-        fields = await self.expander.words((word,))
-        if len(fields) != 1:
-            raise ExpansionFault(f"{word.source}: ambiguous redirect", fatal=False)
-        return fields[0]
-
-    def open(self, name: str, op: str, table: dict[int, Reader | Output]) -> Reader | Output:
-        """Open a redirection's file."""
-        path = self.path(name)
-        special = re.fullmatch(r"/dev/(?:fd/(\d+)|std(in|out|err))", path)
-        if special:
-            number = int(special[1]) if special[1] else ("in", "out", "err").index(special[2])
-            if number in table:
-                return table[number]
-        if re.match(r"/dev/(tcp|udp)/", path):
-            self.session.note_download("bash", path)
-            raise OSError(errno.ETIMEDOUT, "", name)
-        if op == "<":
-            return self.source(path, name)
-        flags = os.O_WRONLY | os.O_CREAT
-        flags |= os.O_APPEND if op == ">>" else 0 if op == "<>" else os.O_TRUNC
-        if (
-            "C" in self.env.options
-            and op == ">"
-            and self.machine.fs.exists(self.env.who, path)
-            and path != "/dev/null"
-        ):
-            raise OSError(errno.EEXIST, "", name)
-        try:
-            file = self.machine.fs.open(self.env.who, path, flags, 0o666 & ~self.env.umask)
-        except OSError as problem:
-            raise OSError(problem.errno, "", name) from None
-        if file.node.is_file:
-            return FileOutput(file)
-        if path == "/dev/tty" and self.session.tty:
-            return self.fds.output(1)
-        return FullOutput(name) if path == "/dev/full" else NullOutput()
-
-    def source(self, path: str, name: str) -> Reader:
-        """Open a file or device to read. Raises `OSError` about ``name``."""
-        from decnet.services.shell.devices import device_input  # noqa: PLC0415 (it is seldom needed)
-
-        opened = self.session.substituted.get(path)
-        if opened is not None:
-            return opened
-        try:
-            file = self.machine.fs.open(self.env.who, path, os.O_RDONLY)
-        except OSError as problem:
-            raise OSError(problem.errno, "", name) from None
-        if file.node.is_dir or file.node.is_file:
-            if file.node.is_dir:
-                raise OSError(errno.EISDIR, "", name)
-            if callable(file.node.data):
-                return Reader(BytesInput(file.node.data()))
-            return Reader(FileInput(file))
-        if path == "/dev/tty" and self.session.tty:
-            return self.fds.reader(0)
-        return Reader(device_input(file.node, self.machine.draw))
-
-    # Services to the expander
-
-    def path(self, name: str) -> str:
-        """A name as an absolute path."""
-        return name if name.startswith("/") else f"{self.env.cwd.rstrip('/')}/{name}"
 
     def flags(self) -> str:
         """``$-``."""
@@ -918,18 +532,9 @@ class Interpreter:
                 names = fs.listdir(who, self.path(base or "."))
             except OSError:
                 continue
-            for name in names:
-                if (name[0] != "." or part[0] == ".") and patterns.matches(part, name):
-                    made.append(join + name)
+            made += [
+                join + name
+                for name in names
+                if (name[0] != "." or part[0] == ".") and patterns.matches(part, name)
+            ]
         return made
-
-
-class FullOutput:
-    """/dev/full."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-
-    async def write(self, data: bytes) -> None:
-        """Never takes anything."""
-        raise OSError(errno.ENOSPC, f"{len(data)} bytes", "")

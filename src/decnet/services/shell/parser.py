@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from decnet.services.shell.scanner import METACHARACTERS, NAME, Incomplete, Scanner, SyntaxFault
+from decnet.services.shell.scanner import METACHARACTERS, NAME, Incomplete, SyntaxFault
 from decnet.services.shell.syntax import (
     AndOr,
     ArithCommand,
@@ -27,62 +27,22 @@ from decnet.services.shell.syntax import (
     While,
     Word,
 )
+from decnet.services.shell.tokens import RESERVED, Tokens
 
-RESERVED = frozenset(
-    (
-        "if",
-        "then",
-        "elif",
-        "else",
-        "fi",
-        "while",
-        "until",
-        "for",
-        "do",
-        "done",
-        "case",
-        "esac",
-        "in",
-        "{",
-        "}",
-        "!",
-    )
-    + ("function", "[[", "]]", "select", "time")
-)
 CLOSERS = frozenset(("then", "elif", "else", "fi", "do", "done", "esac", "}"))
 DECLARERS = frozenset(("declare", "typeset", "local", "export", "readonly"))
 MAX_ALIASES = 20
-_OPERATORS = (
-    ";;&",
-    "<<-",
-    "<<<",
-    "&>>",
-    "&&",
-    "||",
-    ";;",
-    ";&",
-    "|&",
-    "<<",
-    ">>",
-    "<&",
-    ">&",
-    "<>",
-    ">|",
-    "&>",
-)
-_REDIRECT = re.compile(r"(\d{0,3})(<<<|<<-|<<|<&|<>|>>|>&|>\||<|>)")
 _ASSIGN = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(\[|\+?=)")
 _FUNCTION = re.compile(r"([^\s;&|()<>$`\"'\\={}\[\]]+)[ \t]*\([ \t]*\)")
 
 
-class Parser(Scanner):
+class Parser(Tokens):
     """Reads a script command by command: `next` gives the commands of one logical line, None at the end."""
 
     aliases: Mapping[str, str] = {}
 
     def __init__(self, text: str, *, depth: int = 0, ash: bool = False) -> None:
         super().__init__(text, depth=depth, ash=ash)
-        self._pending: list[tuple[int, str, str, bool, list[Redirect]]] = []
         self._expansions = 0
 
     def next(self) -> Sequence | None:
@@ -96,18 +56,16 @@ class Parser(Scanner):
             self._spaces()
             if self.peek() in ("\n", ""):
                 self._newline()
-                return self._resolved(Sequence(tuple(items)))
+                return Sequence(tuple(items))
             if self._operator() == ";" or items[-1].background:
                 if not items[-1].background:
                     self.at += 1
                 self._spaces()
                 if self.peek() in ("\n", ""):
                     self._newline()
-                    return self._resolved(Sequence(tuple(items)))
+                    return Sequence(tuple(items))
                 continue
             raise SyntaxFault(self._token(), self.line())
-
-    # Sequences
 
     def substitution(self) -> Sequence:
         """The commands up to the closing parenthesis, which is passed."""
@@ -145,7 +103,7 @@ class Parser(Scanner):
         if not items and not empty:
             raise SyntaxFault(self._token(), self.line()) if self.peek() else Incomplete("word", self.line())
         self.depth -= 1
-        return self._resolved(Sequence(tuple(items)))
+        return Sequence(tuple(items))
 
     def _ends(self, closers: frozenset[str]) -> bool:
         char = self.peek()
@@ -204,8 +162,6 @@ class Parser(Scanner):
             self._blank_lines()
             commands.append(self._command())
         return Pipeline(tuple(commands), negated, timed)
-
-    # Commands
 
     def _command(self) -> Command:
         self._spaces()
@@ -521,113 +477,3 @@ class Parser(Scanner):
             if not word.source:
                 raise SyntaxFault(self._token(), self.line())
             words.append(word)
-
-    # Redirections
-
-    def _redirect(self, redirects: list[Redirect]) -> bool:
-        if self.peek(2) in ("<(", ">("):
-            return False
-        if self.text.startswith("&>", self.at) and not self.ash:
-            append = self.text.startswith("&>>", self.at)
-            self.at += 3 if append else 2
-            redirects.append(Redirect(-1, ">>" if append else ">", self._target()))
-            return True
-        match = _REDIRECT.match(self.text, self.at)
-        if match is None or (match[1] and self.at and self.text[self.at - 1] not in METACHARACTERS):
-            return False
-        self.at = match.end()
-        op = match[2]
-        fd = int(match[1]) if match[1] else 0 if op[0] == "<" else 1
-        target = self._target()
-        if op in ("<<", "<<-"):
-            delimiter = "".join(part.text for part in target.parts if isinstance(part, Lit))
-            raw = any(isinstance(part, Lit) and part.quoted for part in target.parts)
-            self._pending.append((len(redirects), op, delimiter, raw, redirects))
-        elif op == ">&" and not match[1] and not re.fullmatch(r"\d+|-|\$.*", target.source):
-            fd, op = -1, ">"
-        redirects.append(Redirect(fd, op, target))
-        if op in ("<<", "<<-"):
-            self._here_document()
-        return True
-
-    def _target(self) -> Word:
-        self._spaces()
-        word = self.word()
-        if not word.source:
-            if not self.peek():
-                raise SyntaxFault("newline", self.line())
-            raise SyntaxFault(self._token(), self.line())
-        return word
-
-    def _here_document(self) -> None:
-        """Cut the body out of the text, from the next line on, at once: the rest of this line is read later."""
-        place, op, delimiter, raw, redirects = self._pending.pop()
-        newline = self.text.find("\n", self.at)
-        if newline < 0:
-            raise Incomplete(f"here-document delimited by {delimiter}", self.line())
-        at = newline + 1
-        lines: list[str] = []
-        while True:
-            if at >= len(self.text):
-                raise Incomplete(f"here-document delimited by {delimiter}", self.line())
-            end = self.text.find("\n", at)
-            line = self.text[at:] if end < 0 else self.text[at:end]
-            at = len(self.text) if end < 0 else end + 1
-            if op == "<<-":
-                line = line.lstrip("\t")
-            if line == delimiter:
-                break
-            lines.append(line + "\n")
-        self.text = self.text[: newline + 1] + self.text[at:]
-        body = "".join(lines)
-        word = Word((Lit(body, quoted=True),), body) if raw else self.inner(body).here_body()
-        redirects[place] = Redirect(redirects[place].fd, "<<", word)
-
-    # Blanks and tokens
-
-    def _resolved(self, sequence: Sequence) -> Sequence:
-        return sequence
-
-    def _spaces(self) -> None:
-        while self.at < len(self.text):
-            if self.text[self.at] in " \t":
-                self.at += 1
-            elif self.text.startswith("\\\n", self.at):
-                self.at += 2
-            elif self.text[self.at] == "#":
-                end = self.text.find("\n", self.at)
-                self.at = len(self.text) if end < 0 else end
-            else:
-                return
-
-    def _blank_lines(self) -> None:
-        self._spaces()
-        while self.peek() == "\n":
-            self._newline()
-            self._spaces()
-
-    def _newline(self) -> None:
-        if self.peek() == "\n":
-            self.at += 1
-
-    def _operator(self) -> str:
-        for operator in _OPERATORS:
-            if self.text.startswith(operator, self.at):
-                return operator
-        char = self.peek()
-        return char if char in METACHARACTERS else ""
-
-    def _reserved(self) -> str:
-        """The word here if it is a reserved one, unquoted and whole."""
-        match = re.compile(r"[^\s;&|()<>]+").match(self.text, self.at)
-        return match[0] if match and match[0] in RESERVED else ""
-
-    def _token(self) -> str:
-        """What stands here, for a message."""
-        if self.peek() in ("\n", ""):
-            return "newline"
-        operator = self._operator().strip()
-        if operator:
-            return operator
-        match = re.compile(r"[^\s;&|()<>]+").match(self.text, self.at)
-        return match[0] if match else self.peek()

@@ -73,7 +73,7 @@ def quote(text: str) -> str:
 
 @lru_cache(maxsize=256)
 def compile_regex(source: str, *, extended: bool, fold: bool = False) -> Regex:
-    """A pattern in POSIX's basic or extended syntax, with GNU's ``\\w \\b \\< \\> \\+ \\? \\|``. Raises `RegexFault`."""
+    r"""A pattern in POSIX's basic or extended syntax, with GNU's ``\\w \\b \\< \\> \\+ \\? \\|``. Raises `RegexFault`."""
     if len(source) > MAX_PATTERN:
         raise RegexFault("Regular expression too big")
     reader = _Translator(source, extended=extended)
@@ -105,14 +105,14 @@ class _Translator:
     def text(self) -> str:
         atom = -1
         while self._at < len(self._source):
-            token = self._token()
-            atom = self._emit(token, atom)
+            lexeme = self._lexeme()
+            atom = self._emit(lexeme, atom)
         if self._groups:
             raise RegexFault("Unmatched ( or \\(")
         return "".join(self._out)
 
-    def _token(self) -> str:
-        """The next token; operators are given as in extended syntax with a mark before them."""
+    def _lexeme(self) -> str:
+        """The next lexeme; operators are given as in extended syntax with a mark before them."""
         char = self._source[self._at]
         self._at += 1
         if char == "\\":
@@ -127,40 +127,40 @@ class _Translator:
             return "\0" + char
         return char
 
-    def _emit(self, token: str, atom: int) -> int:
+    def _emit(self, lexeme: str, atom: int) -> int:
         here = len(self._out)
-        if token == "\0(":
+        if lexeme == "\0(":
             self._groups.append((here, self.repeats))
             self._out.append("(")
             return -1
-        if token == "\0)":
+        if lexeme == "\0)":
             if not self._groups:
                 raise RegexFault("Unmatched ) or \\)")
             self._out.append(")")
             return self._groups.pop()[0]
-        if token == "\0|":
+        if lexeme == "\0|":
             self._out.append("|")
             return -1
-        if token in ("*", "\0+", "\0?", "\0{"):
-            return self._repeat(token, atom)
-        self._out.append(self._single(token, start=atom == -1 and self._leading()))
+        if lexeme in ("*", "\0+", "\0?", "\0{"):
+            return self._repeat(lexeme, atom)
+        self._out.append(self._single(lexeme, start=atom == -1 and self._leading()))
         return -1 if self._out[-1] in ("^", "(?:^)") else here
 
     def _leading(self) -> bool:
         return not self._out or self._out[-1] in ("(", "|")
 
-    def _repeat(self, token: str, atom: int) -> int:
+    def _repeat(self, lexeme: str, atom: int) -> int:
         if atom < 0:
-            if token == "*" or not self._extended:
-                self._out.append(re.escape(token[-1]))
+            if lexeme == "*" or not self._extended:
+                self._out.append(re.escape(lexeme[-1]))
                 return len(self._out) - 1
-            if token == "\0{":
+            if lexeme == "\0{":
                 self._out.append(r"\{")
                 return len(self._out) - 1
             return -1
-        bounds = token[-1]
-        unbounded = token in ("*", "\0+")
-        if token == "\0{":
+        bounds = lexeme[-1]
+        unbounded = lexeme in ("*", "\0+")
+        if lexeme == "\0{":
             bounds, unbounded = self._bounds()
         inside = "".join(self._out[atom:])
         if (
@@ -187,20 +187,20 @@ class _Translator:
             raise RegexFault("Invalid content of \\{\\}")
         return "{" + f"{low}{match[2]}{match[3]}" + "}", bool(match[2]) and (not match[3] or high > 10)
 
-    def _single(self, token: str, *, start: bool) -> str:
-        if token == "[":
+    def _single(self, lexeme: str, *, start: bool) -> str:
+        if lexeme == "[":
             return self._bracket()
-        if token == ".":
+        if lexeme == ".":
             return "."
-        if token == "^":
+        if lexeme == "^":
             return "^" if self._extended or start else r"\^"
-        if token == "$":
+        if lexeme == "$":
             rest = self._source[self._at :]
             last = not rest or rest.startswith((r"\)", r"\|"))
             return r"\Z" if self._extended or last else r"\$"
-        if token[0] == "\\":
-            return self._escaped(token[1])
-        return re.escape(token[-1])
+        if lexeme[0] == "\\":
+            return self._escaped(lexeme[1])
+        return re.escape(lexeme[-1])
 
     @staticmethod
     def _escaped(char: str) -> str:

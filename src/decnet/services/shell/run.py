@@ -128,7 +128,7 @@ class Run:
         return self.shell.path(name)
 
     def stat(self, name: str, *, follow: bool = True) -> Stat:
-        """stat(2) by name."""
+        """What is known of a file, by name."""
         return self.fs.stat(self.who, self.path(name), follow=follow)
 
     def node(self, name: str, *, follow: bool = True) -> Node:

@@ -124,7 +124,7 @@ class Shell:
         made.set("IFS", " \t\n")
         made.set("OPTIND", "1")
         made.set("PS2", "> ")
-        made.set("PS1", self._ps1(account.uid))
+        made.set("PS1", self._ps1())
         if not machine.family.ash:
             made.set("BASH", shell)
             made.set("BASH_VERSION", "5.2.15(1)-release")
@@ -143,13 +143,13 @@ class Shell:
             made.aliases.update(_aliases(machine.family.name, root=account.uid == 0))
         return made
 
-    def _ps1(self, uid: int) -> str:
+    def _ps1(self) -> str:
         family = self.machine.family.name
         if family in ("rhel", "arch"):
             return r"[\u@\h \W]\$ "
         if family == "alpine":
             return r"\h:\w\$ "
-        return r"\u@\h:\w\$ " if uid or self.machine.facts.distro != "kali" else r"\u@\h:\w\$ "
+        return r"\u@\h:\w\$ "
 
     # Running
 

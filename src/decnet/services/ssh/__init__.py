@@ -17,6 +17,7 @@ from decnet.services.service import Port, Service
 
 DEFAULT_VERSION = "OpenSSH_9.2p1 Debian-2+deb12u3"
 DEFAULT_KERNEL = "6.1.0-28-amd64"
+DEFAULT_BUILD = "#1 SMP PREEMPT_DYNAMIC Debian 6.1.119-1 (2024-11-22)"
 IDENT_LIMIT = 245
 """Characters of a version string: a whole identification line has 255 at most (RFC 4253 section 4.2)."""
 
@@ -144,7 +145,7 @@ def context(persona: Persona, host: Host) -> Mapping[str, Any]:
     people = tuple(user.name for user in persona.users if user.name not in SYSTEM_NAMES)
     peers = [one.hostname for one in host.neighbours] or [host.gateway]
     identity = host.identity.child("ssh", "shadow")
-    year = host.installed.year
+    year = draw.integer(2022, 2024)
     bait = Bait(
         draw.pick(("backup", "rsync", "bkp")),
         draw.pick(peers),
@@ -152,6 +153,9 @@ def context(persona: Persona, host: Host) -> Mapping[str, Any]:
     )
     return {
         "family": host.distro.family if host.distro else "debian",
+        "title": host.distro.title if host.distro else "Debian GNU/Linux",
+        "build": host.distro.kernel_build if host.distro else DEFAULT_BUILD,
+        "machine": host.distro.machine if host.distro else "x86_64",
         "people": people,
         "hashes": {name: _yescrypt(identity) for name in ("root", *people)},
         "day": host.installed.date().toordinal() - date(1970, 1, 1).toordinal(),

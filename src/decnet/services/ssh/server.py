@@ -162,7 +162,8 @@ def create(setting: Setting, previous: Handler | None = None) -> Server:
 
 def _boot(setting: Setting) -> Machine:
     passwords = {user.name: user.password for user in setting.persona.users}
-    system = System(kernel=setting.persona.kernel_version)
+    build, arch, mac, prefix, gateway = setting.files["system"].decode().splitlines()
+    system = System(setting.persona.kernel_version, build, arch, mac, int(prefix), gateway)
     files = {**setting.files, _history(setting): setting.files.get("history", b"")}
     return Machine.boot(setting.facts, files, passwords, clock=time.time, seed=setting.seed, system=system)
 

@@ -2,9 +2,13 @@
 
 from decnet.services.redis.commands import (
     admin,
+    bits,
     clients,
     configuration,
+    consumers,
+    geo,
     hashes,
+    hyperloglog,
     introspection,
     keys,
     lists,
@@ -12,16 +16,23 @@ from decnet.services.redis.commands import (
     replication,
     scripting,
     sets,
+    several,
     sortedsets,
+    streams,
     strings,
     transactions,
+    transfer,
 )
 
 __all__ = [
     "admin",
+    "bits",
     "clients",
     "configuration",
+    "consumers",
+    "geo",
     "hashes",
+    "hyperloglog",
     "introspection",
     "keys",
     "lists",
@@ -29,7 +40,10 @@ __all__ = [
     "replication",
     "scripting",
     "sets",
+    "several",
     "sortedsets",
+    "streams",
     "strings",
     "transactions",
+    "transfer",
 ]

@@ -248,3 +248,8 @@ def monitor(call: Call) -> Any:
     call.client.monitoring = True
     call.state.monitors[call.client] = None
     return OK
+
+
+@command("lolwut")
+def lolwut(call: Call) -> Any:
+    return Verbatim(b"Redis ver. %b\n" % ".".join(map(str, call.state.version)).encode())

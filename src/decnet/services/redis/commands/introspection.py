@@ -223,7 +223,37 @@ def memory_purge(call: Call) -> Any:  # noqa: ARG001
     return OK
 
 
-@command("cluster|info", "cluster|nodes", "cluster|slots", "cluster|myid", "cluster|shards", "cluster|reset")
+_CLUSTER = [
+    "info",
+    "nodes",
+    "slots",
+    "myid",
+    "shards",
+    "reset",
+    "addslots",
+    "addslotsrange",
+    "bumpepoch",
+    "count-failure-reports",
+    "countkeysinslot",
+    "delslots",
+    "delslotsrange",
+    "failover",
+    "flushslots",
+    "forget",
+    "getkeysinslot",
+    "keyslot",
+    "links",
+    "meet",
+    "replicas",
+    "replicate",
+    "saveconfig",
+    "set-config-epoch",
+    "setslot",
+    "slaves",
+]
+
+
+@command(*(f"cluster|{name}" for name in _CLUSTER))
 def cluster(call: Call) -> Any:  # noqa: ARG001
     raise Refused("ERR This instance has cluster support disabled")
 

@@ -434,8 +434,8 @@ def encoding(value: Any) -> str:  # noqa: PLR0911 (one return a type)
         if integer(value) is not None:
             return "int"
         return "embstr" if len(value) <= 44 else "raw"
-    if kind == "list":
-        return "quicklist"
+    if kind in {"list", "stream"}:
+        return "quicklist" if kind == "list" else "stream"
     if kind == "set":
         if len(value) <= 512 and all(integer(member) is not None for member in value):
             return "intset"

@@ -259,13 +259,14 @@ def zpop(call: Call) -> Any:
         count = number(call.args[2], "ERR value is out of range, must be positive")
         if count < 0:
             raise Refused("ERR value is out of range, must be positive")
-    popped = _pop(call, call.key, count, highest=call.spec.name == "zpopmax")
+    popped = pop(call, call.key, count, highest=call.spec.name == "zpopmax")
     if len(call.args) == 2 and call.client.out.resp3:
         return [part for score, member in popped for part in (member, score)]
     return _scored(call, popped)
 
 
-def _pop(call: Call, key: bytes, count: int, *, highest: bool) -> Pairs:
+def pop(call: Call, key: bytes, count: int, *, highest: bool) -> Pairs:
+    """Take up to ``count`` members off an end of a sorted set that is there."""
     value = call.db.of(SortedSet, key)
     if value is None or not count:
         return []
@@ -282,7 +283,7 @@ def blocking_pop(call: Call) -> Any:
 
     def attempt() -> Any:
         for key in keys:
-            for score, member in _pop(call, key, 1, highest=call.spec.name == "bzpopmax"):
+            for score, member in pop(call, key, 1, highest=call.spec.name == "bzpopmax"):
                 return [key, member, score]
         return None
 
@@ -333,7 +334,7 @@ def _combined(call: Call, args: list[bytes], kind: str, *, store: bool) -> tuple
         raise Refused(f"ERR at least 1 input key is needed for '{call.spec.name}' command")
     if count > len(args) - 1:
         raise Refused(SYNTAX)
-    inputs = [_scores(call, key) for key in args[1 : 1 + count]]
+    inputs = [member_scores(call, key) for key in args[1 : 1 + count]]
     weights, merge, scores, at = [1.0] * count, "SUM", False, 1 + count
     while at < len(args):
         word, left = option(args[at]), len(args) - at - 1
@@ -355,7 +356,8 @@ def _combined(call: Call, args: list[bytes], kind: str, *, store: bool) -> tuple
     return SortedSet(_merged(inputs, weights, merge, kind).items()), scores
 
 
-def _scores(call: Call, key: bytes) -> dict[bytes, float]:
+def member_scores(call: Call, key: bytes) -> dict[bytes, float]:
+    """Members and scores of a sorted set, or of a set whose scores are 1. Raises `Refused`."""
     value = call.db.get(key)
     if value is None:
         return {}

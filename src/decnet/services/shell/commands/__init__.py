@@ -14,6 +14,7 @@ TOPICS = (
     "sed",
     "awk",
     "files",
+    "sized",
     "listing",
     "digests",
     "archives",

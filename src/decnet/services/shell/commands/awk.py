@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from decnet.services.shell.awk import Awk, AwkFault, parse
-from decnet.services.shell.awk.machine import from_input
 from decnet.services.shell.awk.parser import unescape
+from decnet.services.shell.awk.values import from_input
 from decnet.services.shell.run import Run, program
 from decnet.services.shell.scanner import bytes_text, text_bytes
 from decnet.services.shell.streams import Reader

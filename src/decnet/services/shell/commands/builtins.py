@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
+from posixpath import normpath
 
 from decnet.services.shell.conditions import ConditionFault, Plain
 from decnet.services.shell.interpreter import Leave
@@ -71,7 +71,7 @@ async def cd(run: Run) -> int:
     if not target:
         return 0
     try:
-        path = os.path.normpath(run.path(target))
+        path = normpath(run.path(target))
         path = "/" + path.lstrip("/")
         node = run.fs.lookup(run.who, path)
         if not node.is_dir:
@@ -368,7 +368,7 @@ async def wait(run: Run) -> int:
 async def foreground(run: Run) -> int:
     jobs_now = run.session.jobs
     if not jobs_now:
-        raise UsageFault("current: no such job" if run.name != "disown" else "current: no such job")
+        raise UsageFault("current: no such job")
     text = (run.args or [str(max(jobs_now))])[0].lstrip("%")
     job = jobs_now.get(int(text)) if text.isdigit() and len(text) < 6 else None
     if job is None:
@@ -479,7 +479,7 @@ async def shell_program(run: Run) -> int:
     options: set[str] = set()
     while args and args[0][:1] in "-+" and len(args[0]) > 1:
         flag = args.pop(0)
-        if flag in ("--version",):
+        if flag == "--version":
             await run.out("GNU bash, version 5.2.15(1)-release (x86_64-pc-linux-gnu)\n")
             return 0
         if flag.startswith("--"):

@@ -8,6 +8,7 @@ import hashlib
 import re
 import textwrap
 import zlib
+from itertools import pairwise
 
 from decnet.services.shell.run import Run, UsageFault, program
 
@@ -173,7 +174,7 @@ async def openssl(run: Run) -> int:
         await run.out(f"{name.upper()}(stdin)= {await _hash(run, name, data)}\n")
         return 0
     if args[:1] == ["s_client"]:
-        target = next((value for flag, value in zip(args, args[1:], strict=False) if flag == "-connect"), "")
+        target = next((value for flag, value in pairwise(args) if flag == "-connect"), "")
         run.session.note_download("openssl", target)
         await run.err(
             "40C7B2F5997F0000:error:8000006E:system library:BIO_connect:Connection timed out:../crypto/bio/bio_sock2.c:125:calling connect()\nconnect:errno=110\n"

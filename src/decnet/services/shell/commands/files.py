@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import errno
-import os
 import re
 import stat
+from posixpath import normpath
 
 from decnet.services.shell.commands.output import parse_date
 from decnet.services.shell.filesystem import Node
@@ -15,7 +15,7 @@ MAX_TREE = 3000
 """Entries that one recursive command touches."""
 
 
-def need(run: Run, names: list[str], least: int = 1, what: str = "operand") -> None:
+def need(names: list[str], least: int = 1, what: str = "operand") -> None:
     """Raise `UsageFault` where operands are missing."""
     if not names:
         raise UsageFault(f"missing {what}", hint=True)
@@ -26,7 +26,7 @@ def need(run: Run, names: list[str], least: int = 1, what: str = "operand") -> N
 @program("touch")
 async def touch(run: Run) -> int:
     found, names = run.options("acmd:r:t:h", ("date=", "reference=", "no-create"))
-    need(run, names, what="file operand")
+    need(names, what="file operand")
     moment = run.machine.clock()
     if "d" in found or "date" in found:
         moment = parse_date(run, found.get("d") or found["date"])
@@ -53,7 +53,7 @@ async def touch(run: Run) -> int:
 @program("mkdir")
 async def mkdir(run: Run) -> int:
     found, names = run.options("pm:v", ("parents", "mode=", "verbose"))
-    need(run, names)
+    need(names)
     mode = (
         int(found.get("m", found.get("mode", "")) or f"{0o777 & ~run.env.umask:o}", 8)
         if re.fullmatch(r"[0-7]{0,4}", found.get("m", found.get("mode", "")))
@@ -86,7 +86,7 @@ async def mkdir(run: Run) -> int:
 @program("rmdir")
 async def rmdir(run: Run) -> int:
     found, names = run.options("pv", ("parents", "ignore-fail-on-non-empty"))
-    need(run, names)
+    need(names)
     status = 0
     for name in names:
         try:
@@ -118,7 +118,7 @@ async def rm(run: Run) -> int:
     status = 0
     for name in names:
         path = run.path(name)
-        if recursive and os.path.normpath(path) == "/" and "no-preserve-root" not in found:
+        if recursive and normpath(path) == "/" and "no-preserve-root" not in found:
             await run.complain("it is dangerous to operate recursively on '/'")
             status = await run.complain("use --no-preserve-root to override this failsafe")
             continue
@@ -179,15 +179,11 @@ async def cp(run: Run) -> int:
     recursive = bool(found.keys() & {"r", "R", "a", "recursive", "archive"})
     keep = bool(found.keys() & {"p", "a", "archive", "preserve"})
     target = found.get("t", found.get("target-directory"))
-    need(run, names, 1 if target else 2, "file operand")
+    need(names, 1 if target else 2, "file operand")
     target = target if target is not None else names.pop()
     into = _is_dir(run, target)
     if len(names) > 1 and not into:
-        raise UsageFault(
-            f"target '{target}' is not a directory"
-            if not run.busybox
-            else f"target '{target}' is not a directory"
-        )
+        raise UsageFault(f"target '{target}' is not a directory")
     status = 0
     for name in names:
         to = f"{target.rstrip('/')}/{name.rstrip('/').rpartition('/')[2]}" if into else target
@@ -200,9 +196,7 @@ async def cp(run: Run) -> int:
                     else f"omitting directory '{name}'"
                 )
                 continue
-            if node.is_dir and (os.path.normpath(run.path(to)) + "/").startswith(
-                os.path.normpath(run.path(name)) + "/"
-            ):
+            if node.is_dir and (normpath(run.path(to)) + "/").startswith(normpath(run.path(name)) + "/"):
                 status = await run.complain(f"cannot copy a directory, '{name}', into itself, '{to}'")
                 continue
             if run.fs.exists(run.who, run.path(to)) and run.node(to) is run.node(name):
@@ -275,7 +269,7 @@ async def copy(run: Run, name: str, to: str, *, keep: bool, verbose: bool, depth
 async def mv(run: Run) -> int:
     found, names = run.options("fivunTt:b", ("force", "verbose", "target-directory=", "no-clobber"))
     target = found.get("t", found.get("target-directory"))
-    need(run, names, 1 if target else 2, "file operand")
+    need(names, 1 if target else 2, "file operand")
     target = target if target is not None else names.pop()
     into = _is_dir(run, target)
     if len(names) > 1 and not into:
@@ -290,7 +284,7 @@ async def mv(run: Run) -> int:
                 else f"can't rename '{name}': No such file or directory"
             )
             continue
-        if os.path.normpath(run.path(name)) == os.path.normpath(run.path(to)):
+        if normpath(run.path(name)) == normpath(run.path(to)):
             status = await run.complain(f"'{name}' and '{to}' are the same file")
             continue
         try:
@@ -308,7 +302,7 @@ async def mv(run: Run) -> int:
 @program("ln", "link")
 async def ln(run: Run) -> int:
     found, names = run.options("sfnvrTti:", ("symbolic", "force", "no-dereference", "verbose"))
-    need(run, names, what="file operand")
+    need(names, what="file operand")
     target = names.pop() if len(names) > 1 else "."
     status = 0
     for name in names:
@@ -384,7 +378,7 @@ def changed_mode(text: str, mode: int, *, directory: bool, umask: int) -> int:
 async def chmod(run: Run) -> int:
     flags = [arg for arg in run.args if re.fullmatch(r"-[Rvcf]+|--recursive|--verbose|--quiet", arg)]
     rest = [arg for arg in run.args if arg not in flags and arg != "--"]
-    need(run, rest)
+    need(rest)
     if len(rest) < 2:
         raise UsageFault(f"missing operand after '{rest[0]}'", hint=True)
     text, names = rest[0], rest[1:]
@@ -426,7 +420,7 @@ def _tree(run: Run, name: str, *, recursive: bool) -> list[str]:
 @program("chown", "chgrp")
 async def chown(run: Run) -> int:
     found, names = run.options("Rvhcf", ("recursive", "verbose", "no-dereference", "reference=", "quiet"))
-    need(run, names)
+    need(names)
     if len(names) < 2:
         raise UsageFault(f"missing operand after '{names[0]}'", hint=True)
     owner, _, group = (
@@ -451,28 +445,10 @@ async def chown(run: Run) -> int:
     return status
 
 
-@program("mktemp")
-async def mktemp(run: Run) -> int:
-    found, names = run.options("dqtup:", ("directory", "tmpdir", "suffix="))
-    template = names[0] if names else "tmp.XXXXXXXXXX"
-    folder = found.get("p", "/tmp" if not names or "t" in found else "")  # noqa: S108 (of the pretended machine)
-    letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-    if "XXX" not in template:
-        raise UsageFault(f"too few X's in template ‘{template}’")
-    name = re.sub(r"X{3,64}", lambda m: "".join(run.machine.draw.pick(letters) for _ in m[0]), template)
-    path = f"{folder}/{name}" if folder else name
-    if found.keys() & {"d", "directory"}:
-        run.fs.mkdir(run.who, run.path(path), 0o700)
-    else:
-        run.fs.write(run.who, run.path(path), b"", mode=0o600)
-    await run.out(path + "\n")
-    return 0
-
-
 @program("readlink")
 async def readlink(run: Run) -> int:
     found, names = run.options("femnqsvz", ("canonicalize", "no-newline"))
-    need(run, names)
+    need(names)
     for name in names:
         try:
             if found.keys() & {"f", "e", "m", "canonicalize"}:
@@ -488,7 +464,7 @@ async def readlink(run: Run) -> int:
 @program("realpath")
 async def realpath(run: Run) -> int:
     found, names = run.options("emsqz", ())
-    need(run, names)
+    need(names)
     status = 0
     for name in names:
         try:
@@ -496,102 +472,6 @@ async def realpath(run: Run) -> int:
         except OSError as problem:
             status = await run.complain(f"{name}: {why(problem)}")
     return status
-
-
-@program("truncate", "fallocate")
-async def truncate(run: Run) -> int:
-    found, names = run.options("s:cl:r:", ("size=", "length=", "no-create"))
-    match = re.fullmatch(
-        r"([+-]?)(\d{1,12})([KMGT]?)B?",
-        found.get("s", found.get("size", found.get("l", found.get("length", "0")))),
-    )
-    if match is None:
-        raise UsageFault("Invalid number")
-    size = int(match[2]) * {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}[match[3]]
-    for name in names:
-        file = run.fs.open(run.who, run.path(name), os.O_WRONLY | os.O_CREAT, 0o666 & ~run.env.umask)
-        now = file.stat().size
-        try:
-            file.truncate(now + size if match[1] == "+" else max(0, now - size) if match[1] else size)
-        except OSError as problem:
-            return await run.complain(f"failed to truncate '{name}' at {size} bytes: {why(problem)}")
-    return 0
-
-
-@program("dd")
-async def dd(run: Run) -> int:
-    given = dict(arg.partition("=")[::2] for arg in run.args if "=" in arg)
-    for arg in run.args:
-        if "=" not in arg:
-            raise UsageFault(f"unrecognized operand ‘{arg}’", hint=True)
-    size = _bytes(given.get("bs", given.get("ibs", "512")))
-    count = _bytes(given["count"]) if "count" in given else -1
-    try:
-        reader = run.reader(given["if"]) if "if" in given else run.stdin
-        file = (
-            run.fs.open(
-                run.who,
-                run.path(given["of"]),
-                os.O_WRONLY | os.O_CREAT | (0 if "notrunc" in given.get("conv", "") else os.O_TRUNC),
-                0o666 & ~run.env.umask,
-            )
-            if "of" in given
-            else None
-        )
-    except OSError as problem:
-        return await run.complain(
-            f"failed to open '{problem.filename or given.get('of', '')}': {why(problem)}"
-        )
-    skip = _bytes(given.get("skip", "0")) * size
-    while skip > 0 and (data := await reader.read(min(skip, 32_768))):
-        skip -= len(data)
-    if file is not None:
-        file.position = _bytes(given.get("seek", "0")) * size
-    started = run.machine.clock()
-    done, wanted = 0, size * count if count >= 0 else -1
-    status = 0
-    while wanted < 0 or done < wanted:
-        data = await reader.read(32_768 if wanted < 0 else min(32_768, wanted - done))
-        if not data:
-            break
-        await run.session.budget.spend(1 + len(data) // 512)
-        try:
-            if file is None:
-                await run.write(data)
-            elif file.node.is_file:
-                file.write(data)
-        except OSError as problem:
-            status = await run.complain(
-                f"error writing '{given.get('of', 'standard output')}': {why(problem)}"
-            )
-            break
-        done += len(data)
-    if given.get("status") != "none":
-        full, part = divmod(done, max(1, size))
-        seconds = max(0.000_05, run.machine.clock() - started)
-        extra = (
-            f" ({done / 1e6:.1f} MB, {done / (1 << 20):.1f} MiB)"
-            if done >= 1_000_000
-            else f" ({done / 1e3:.1f} kB, {done / 1024:.1f} KiB)"
-            if done >= 1000
-            else ""
-        )
-        await run.err(
-            f"{full}+{int(bool(part))} records in\n{full}+{int(bool(part))} records out\n{done} bytes{extra} copied, {seconds:.6g} s, {done / seconds / 1e6:.1f} MB/s\n"
-        )
-    return status
-
-
-def _bytes(text: str) -> int:
-    match = re.fullmatch(r"(\d{1,12})([cwbkKMGT]?)B?", text)
-    if match is None:
-        raise UsageFault(f"invalid number: ‘{text}’")
-    return (
-        int(match[1])
-        * {"": 1, "c": 1, "w": 2, "b": 512, "k": 1024, "K": 1024, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}[
-            match[2]
-        ]
-    )
 
 
 @program("mkfifo", "mknod", "sync", "chattr", "setfattr", "chcon", "restorecon")
@@ -609,7 +489,7 @@ async def install(run: Run) -> int:
         for name in names:
             run.machine.make_directories(run.path(name))
         return 0
-    need(run, names, 2, "file operand")
+    need(names, 2, "file operand")
     return await cp(Run(run.shell, ["cp", *names]))
 
 

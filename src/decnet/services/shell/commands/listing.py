@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 import stat
+from collections.abc import Callable
 
 from decnet.services.shell.commands.output import local_time
 from decnet.services.shell.filesystem import Stat
@@ -282,6 +282,11 @@ async def ls(run: Run) -> int:
     return status
 
 
+def values_of(values: dict[str, str]) -> Callable[[re.Match[str]], str]:
+    """What a format letter stands for."""
+    return lambda match: values[match[1]]
+
+
 @program("stat")
 async def show_stat(run: Run) -> int:
     found, names = run.options("c:fLt", ("format=", "printf=", "file-system", "dereference", "terse"))
@@ -334,7 +339,7 @@ async def show_stat(run: Run) -> int:
         if form is not None or "printf" in found:
             text = re.sub(
                 r"%([nsaAUGugFYyXZihbBfNwW%])",
-                lambda m: values[m[1]],
+                values_of(values),
                 form if form is not None else found["printf"].replace("\\n", "\n"),
             )
             await run.out(text + ("\n" if form is not None else ""))
@@ -462,7 +467,7 @@ async def df(run: Run) -> int:
         ("udev", "devtmpfs", memory // 2 - 5120, 0, "/dev"),
         ("tmpfs", "tmpfs", memory // 10, 512 + int(run.machine.uptime() // 40_000), "/run"),
         ("/dev/vda1", "ext4", size, used, "/"),
-        ("tmpfs", "tmpfs", memory // 2, 0, "/dev/shm"),
+        ("tmpfs", "tmpfs", memory // 2, 0, "/dev/shm"),  # noqa: S108 (of the pretended machine)
         ("tmpfs", "tmpfs", 5120, 0, "/run/lock"),
         ("/dev/vda15", "vfat", 126_678, 11_840, "/boot/efi"),
         ("tmpfs", "tmpfs", memory // 10, 0, "/run/user/0"),
@@ -470,7 +475,7 @@ async def df(run: Run) -> int:
     wide = "h" in flags
     kind = "T" in flags
     title = "Size  Used Avail Use% Mounted on" if wide else "1K-blocks    Used Available Use% Mounted on"
-    await run.out(f"{'Filesystem':<14} {'Type     ' if kind else ''}{title if wide else title}\n")
+    await run.out(f"{'Filesystem':<14} {'Type     ' if kind else ''}{title}\n")
     for device, name, total, taken, where in rows:
         free = total - taken - (total // 20 if device.startswith("/dev/v") else 0)
         percent = f"{-(-taken * 100 // max(1, taken + free))}%"

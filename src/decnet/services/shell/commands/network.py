@@ -1,4 +1,4 @@
-"""ip, ifconfig, netstat, ss, arp, ping, and the clients that reach nothing: curl, wget, ssh, nc, git …"""
+"""ip, ifconfig, netstat, ss, arp, ping, and the clients that reach nothing: curl, wget, ssh, nc, git and their kin."""
 
 from __future__ import annotations
 

@@ -427,7 +427,7 @@ async def date(run: Run) -> int:
     when = local_time(run, moment)
     if found.keys() & {"u", "utc", "universal"}:
         when = when.astimezone(UTC)
-    form = "%a %b %e %H:%M:%S %Z %Y" if run.busybox else "%a %b %e %H:%M:%S %Z %Y"
+    form = "%a %b %e %H:%M:%S %Z %Y"
     if not run.busybox and (run.env.get("LANG") or "").startswith("en_US") and not run.env.get("LC_ALL"):
         form = "%a %b %e %I:%M:%S %p %Z %Y"
     if found.keys() & {"R", "rfc-email"}:

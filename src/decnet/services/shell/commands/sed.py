@@ -403,7 +403,7 @@ class _Machine:
         elif name == "d":
             return "delete"
         elif name == "D":
-            head, newline, rest = self.space.partition("\n")
+            _, newline, rest = self.space.partition("\n")
             if not newline:
                 return "delete"
             self.space = rest

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import re
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from decnet.services.shell.run import Run, UsageFault, program, split_lines, why
@@ -189,7 +190,7 @@ async def sort(run: Run) -> int:
     lines = lines[:MAX_LINES]
     order = _ordering(keys, separator, flags)
     if "c" in flags:
-        for number, (a, b) in enumerate(zip(lines, lines[1:], strict=False), 2):
+        for number, (a, b) in enumerate(pairwise(lines), 2):
             if order(b) < order(a):
                 return await run.complain(f"{(names or ['-'])[0]}:{number}: disorder: {b}")
         return 0

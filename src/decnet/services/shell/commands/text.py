@@ -53,15 +53,14 @@ async def cat(run: Run) -> int:
                 body = body.replace("\t", "^I")
             if show["E"] and text.endswith("\n"):
                 body += "$"
-            if found.keys() & {"n", "number"} or skip:
-                if body.rstrip("$") or not skip:
-                    count += 1
-                    body = f"{count:6}\t{body}"
+            if (found.keys() & {"n", "number"} or skip) and (body.rstrip("$") or not skip):
+                count += 1
+                body = f"{count:6}\t{body}"
             await run.out(body + text[len(text.rstrip("\n")) :])
     return status
 
 
-def _count(run: Run, text: str, what: str) -> tuple[str, int]:
+def _count(text: str, what: str) -> tuple[str, int]:
     match = re.fullmatch(r"([+-]?)(\d{1,15})([kKMGb]?)B?", text)
     if match is None:
         raise UsageFault(f"invalid number of {what}: ‘{text}’")
@@ -82,7 +81,7 @@ async def head(run: Run) -> int:
     found, names = run.options("n:c:qv", ("lines=", "bytes=", "quiet", "verbose"))
     in_bytes = "c" in found or "bytes" in found
     text = found.get("c", found.get("bytes", found.get("n", found.get("lines", "10"))))
-    sign, count = _count(run, text, "bytes" if in_bytes else "lines")
+    sign, count = _count(text, "bytes" if in_bytes else "lines")
     readers = await open_each(run, names)
     for position, (name, reader) in enumerate(readers):
         if (len(names) > 1 or "v" in found) and "q" not in found:
@@ -120,7 +119,7 @@ async def tail(run: Run) -> int:
     found, names = run.options("n:c:fFqvs:", ("lines=", "bytes=", "follow", "quiet", "retry"))
     in_bytes = "c" in found or "bytes" in found
     text = found.get("c", found.get("bytes", found.get("n", found.get("lines", "10"))))
-    sign, count = _count(run, text, "bytes" if in_bytes else "lines")
+    sign, count = _count(text, "bytes" if in_bytes else "lines")
     readers = await open_each(run, names)
     for position, (name, reader) in enumerate(readers):
         if (len(names) > 1 or "v" in found) and "q" not in found:
@@ -378,7 +377,7 @@ async def nl(run: Run) -> int:
 @program("paste")
 async def paste(run: Run) -> int:
     found, names = run.options("d:s", ("delimiters=", "serial"))
-    marks = [c for c in ansi_c(found.get("d", found.get("delimiters", "\t")))] or [""]
+    marks = list(ansi_c(found.get("d", found.get("delimiters", "\t")))) or [""]
     columns: list[list[str]] = []
     for name in names or ["-"]:
         if name == "-" and names.count("-") > 1:
