@@ -14,7 +14,7 @@ import pytest
 
 from decnet import catalog
 from decnet.decoy.fleet import handler
-from decnet.decoy.listener import Listener, Limits, Place
+from decnet.decoy.listener import Limits, Listener, Place
 from decnet.decoy.protocol import ServiceBundle
 from decnet.errors import Span
 from decnet.events import Event, EventType

@@ -4,12 +4,14 @@ import asyncio
 import hashlib
 import json
 import re
+import time
 
 import pytest
 import redis.asyncio as redis_py
 
 from decnet.decoy.fleet import handler
 from decnet.events import EventType
+from decnet.services.redis import connection
 
 from .conftest import rendered, run
 from .redis_oracle import OPEN, Raw, encode, exchange, real_redis
@@ -187,7 +189,86 @@ async def test_memory_is_bounded(serve):
     await client.close()
 
 
-async def test_a_client_that_does_not_read_is_cut_off_and_one_that_dawdles_blocks_nobody(serve):
+async def test_every_command_of_7_0_is_there(serve):
+    running = await serve("redis", VERSION)
+    assert await cli(running.port, "COMMAND", "COUNT") == "240\n"
+
+
+async def test_redis_cli_stat(serve):
+    running = await serve("redis", VERSION)
+    process = await asyncio.create_subprocess_exec(
+        "redis-cli", "-p", str(running.port), "-i", "0.05", "--stat", stdout=asyncio.subprocess.PIPE
+    )
+    async with asyncio.timeout(10):
+        lines = [await process.stdout.readline() for _ in range(4)]
+    process.kill()
+    await process.wait()
+    assert lines[1].split()[:2] == [b"keys", b"mem"]
+    first, later = [int(re.search(rb"(\d+) \(\+\d+\)", line)[1]) for line in lines[2:4]]
+    assert later > first, "each look counts as a request"
+
+
+async def test_a_replica_gets_a_readable_snapshot(serve, tmp_path):
+    running = await serve("redis", VERSION)
+    file = tmp_path / "dump.rdb"
+    assert b"Transfer finished with success" in (
+        await run("redis-cli", "-p", str(running.port), "--rdb", str(file))
+    ).stderr  # fmt: skip
+    checked = (await run("redis-check-rdb", str(file))).stdout.decode()
+    assert "\\o/ RDB looks OK! \\o/" in checked, checked
+    assert int(re.search(r"(\d+) keys read", checked)[1]) > 15
+
+
+async def test_a_real_server_restores_what_is_dumped_and_the_other_way_round(serve, tmp_path):
+    running = await serve("redis", VERSION)
+    async with real_redis(tmp_path, *OPEN) as port:
+        ours, real = redis_py.Redis(port=running.port), redis_py.Redis(port=port)
+        for client in (ours, real):
+            await client.flushall()
+            await client.rpush("list", *range(20))
+            await client.hset("hash", "name", "x" * 300)
+            await client.zadd("zset", {"a": 1.5, "b": -2})
+            await client.sadd("set", "a", "bc")
+            await client.set("packed", "ab" * 500)
+        for key in ("list", "hash", "zset", "set", "packed"):
+            await real.restore(key, 0, await ours.dump(key), replace=True)
+        assert await real.lrange("list", 0, -1) == [b"%d" % n for n in range(20)]
+        assert await real.zrange("zset", 0, -1, withscores=True) == [(b"b", -2.0), (b"a", 1.5)]
+        await ours.restore("packed", 0, await real.dump("packed"), replace=True)
+        assert await ours.get("packed") == b"ab" * 500
+        await ours.aclose()
+        await real.aclose()
+
+
+async def test_a_wrong_password_takes_as_long_as_at_the_real_server(serve, tmp_path):
+    running = await serve("redis", VERSION | {"password": "s3cret"})
+    async with real_redis(tmp_path, *OPEN, "--requirepass", "s3cret") as port:
+        for one in (running.port, port):
+            client = await Raw.to(one)
+            for wrong in ("x", "s3cre", "x" * 500):
+                taken = []
+                for _ in range(20):
+                    started = time.perf_counter()
+                    assert (await client.ask("AUTH", wrong)).startswith(b"-WRONGPASS")
+                    taken.append(time.perf_counter() - started)
+                assert min(taken) < 0.01, "neither makes anybody wait"
+            await client.close()
+
+
+async def test_a_client_that_never_reads_is_cut_off(serve, monkeypatch):
+    monkeypatch.setattr(connection, "WRITE_PATIENCE", 0.3)
+    running = await serve("redis", VERSION)
+    greedy = await Raw.to(running.port)
+    await greedy.ask("SET", "big", b"x" * 900_000)
+    greedy.writer.transport.pause_reading()
+    greedy.writer.write(encode("GET", "big") * 200)
+    closed = await running.event(EventType.CLOSE)
+    assert closed.data["sent"] < 50_000_000
+    assert len(running.listener.handler.state.clients) == 0
+    greedy.writer.transport.abort()
+
+
+async def test_a_client_that_does_not_read_or_dawdles_blocks_nobody(serve):
     running = await serve("redis", VERSION)
     slow = await Raw.to(running.port)
     slow.writer.write(b"*1\r\n$4\r\nPI")

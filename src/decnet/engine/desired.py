@@ -17,7 +17,7 @@ from decnet.state import About, Snapshot
 from decnet.world import Decoy, Driver, Id, Lan, Link, Resource, Service, Stack
 from decnet.world.names import lan_interface
 
-DECOYS_PER_PROCESS = 250
+DECOYS_PER_PROCESS = 500
 LINK = "eth0"
 _DRIVERS = {LanDriver.BRIDGE: Driver.BRIDGE, LanDriver.MACVLAN: Driver.MACVLAN}
 

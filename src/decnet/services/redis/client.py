@@ -28,6 +28,7 @@ class Client:
     out: Encoder = field(default_factory=lambda: Encoder(OUTPUT_LIMIT))
     db: int = 0
     name: bytes = b""
+    user: bytes = b"default"
     library: dict[str, bytes] = field(default_factory=dict)
     created: float = field(default_factory=time.monotonic)
     active: float = field(default_factory=time.monotonic)

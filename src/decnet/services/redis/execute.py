@@ -11,6 +11,7 @@ from decnet.services.redis import audit
 from decnet.services.redis.call import Call
 from decnet.services.redis.client import Client
 from decnet.services.redis.dataset import OUT_OF_MEMORY
+from decnet.services.redis.info import used_memory
 from decnet.services.redis.reply import NO_ARRAY, NO_REPLY, QUEUED, Error, Refused
 from decnet.services.redis.request import ARGUMENT_COST, REQUEST_LIMIT, Request
 from decnet.services.redis.state import State, Usage
@@ -131,6 +132,13 @@ def verify(state: State, client: Client, request: Request) -> Call:
     if (client.channels or client.patterns) and not client.out.resp3 and spec.name not in _WHILE_SUBSCRIBED:
         raise Refused(SUBSCRIBED.format(spec.name))
     if "denyoom" in spec.flags and not _queues(client, spec):
+        most = state.config["maxmemory"]
+        if (
+            most != b"0"
+            and state.config["maxmemory-policy"] == b"noeviction"
+            and used_memory(state) > int(most)
+        ):
+            raise Refused(OUT_OF_MEMORY)
         state.dataset.room(sum(map(len, args[1:])) + ARGUMENT_COST * (len(args) - 1))
     return Call(args, spec, client, state)
 

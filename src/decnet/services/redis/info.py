@@ -93,7 +93,8 @@ def _clients(state: State) -> dict[str, str]:
     }
 
 
-def _memory(state: State) -> dict[str, str]:
+def memory(state: State) -> dict[str, str]:
+    """The fields of the section Memory."""
     used = used_memory(state)
     state.peak = max(state.peak, used)
     overhead = (
@@ -274,7 +275,7 @@ def _keyspace(state: State) -> dict[str, str]:
 _VALUES: Mapping[str, Callable[[State], dict[str, Any]]] = {
     "server": _server,
     "clients": _clients,
-    "memory": _memory,
+    "memory": memory,
     "persistence": _persistence,
     "stats": _stats,
     "replication": _replication,

@@ -109,7 +109,7 @@ def checks(payload: bytes) -> bool:
     if len(payload) < 10 or len(payload) > CHECKED + 16:
         return False
     version, crc = struct.unpack("<HQ", payload[-10:])
-    return version <= VERSION and crc == crc64(payload[:-8])
+    return bool(version <= VERSION and crc == crc64(payload[:-8]))
 
 
 def load(payload: bytes) -> Any:

@@ -101,6 +101,7 @@ class Redis:
 def _take_over(old: State, state: State) -> None:
     """What visitors left stays when the persona changes."""
     state.stats, state.scripts, state.slowlog = old.stats, old.scripts, old.slowlog
+    state.users = old.users
     state.saved, state.saves, state.next_client = old.saved, old.saves, old.next_client
     for source, target in zip(old.dataset.databases, state.dataset.databases, strict=False):
         target.values, target.expires, target.used_at = source.values, source.expires, source.used_at

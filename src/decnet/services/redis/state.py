@@ -58,6 +58,27 @@ class Stats:
 
 
 @dataclass(slots=True)
+class User:
+    """A user of ACL SETUSER, rules as ACL LIST shows them."""
+
+    on: bool = False
+    nopass: bool = False
+    passwords: list[bytes] = field(default_factory=list)
+    """SHA-256 in hex."""
+    keys: list[bytes] = field(default_factory=list)
+    channels: list[bytes] = field(default_factory=list)
+    commands: list[bytes] = field(default_factory=lambda: [b"-@all"])
+
+    def allows(self, name: bytes, categories: list[bytes]) -> bool:
+        """Whether the last rule that is about a command lets it through."""
+        allowed = False
+        for rule in self.commands:
+            if rule[1:] in {name, b"@all", *categories}:
+                allowed = rule[:1] == b"+"
+        return allowed
+
+
+@dataclass(slots=True)
 class State:
     """One server. ``version`` is its number as a tuple; ``told`` the fields of INFO that never move."""
 
@@ -82,6 +103,8 @@ class State:
     monitors: dict[Client, None] = field(default_factory=dict)
     watchers: dict[tuple[int, bytes], set[Client]] = field(default_factory=dict)
     waiting: dict[tuple[int, bytes], dict[Client, None]] = field(default_factory=dict)
+    users: dict[bytes, User] = field(default_factory=dict)
+    """By name, without ``default``."""
     scripts: dict[str, bytes] = field(default_factory=dict)
     slowlog: deque[list[object]] = field(default_factory=lambda: deque(maxlen=SLOWLOG_LENGTH))
     saved: float = field(default_factory=time.time)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
 from typing import NamedTuple
 
 
@@ -32,7 +35,8 @@ def _number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 11 else None
 
 
-def parse_users(data: bytes) -> dict[str, User]:
+@lru_cache(maxsize=64)
+def parse_users(data: bytes) -> Mapping[str, User]:
     """The users of a passwd file by name; lines that are none are left out."""
     users: dict[str, User] = {}
     for line in data[: 1 << 18].decode("utf-8", "replace").splitlines():
@@ -42,10 +46,11 @@ def parse_users(data: bytes) -> dict[str, User]:
         uid, gid = _number(parts[2]), _number(parts[3])
         if uid is not None and gid is not None and parts[0]:
             users.setdefault(parts[0], User(parts[0], uid, gid, parts[4], parts[5], parts[6]))
-    return users
+    return MappingProxyType(users)
 
 
-def parse_groups(data: bytes) -> dict[str, Group]:
+@lru_cache(maxsize=64)
+def parse_groups(data: bytes) -> Mapping[str, Group]:
     """The groups of a group file by name."""
     groups: dict[str, Group] = {}
     for line in data[: 1 << 18].decode("utf-8", "replace").splitlines():
@@ -53,4 +58,4 @@ def parse_groups(data: bytes) -> dict[str, Group]:
         gid = _number(parts[2]) if len(parts) == 4 else None
         if gid is not None and parts[0]:
             groups.setdefault(parts[0], Group(parts[0], gid, tuple(m for m in parts[3].split(",") if m)))
-    return groups
+    return MappingProxyType(groups)

@@ -180,6 +180,10 @@ class Interpreter(Launcher):
             if sink is not None:
                 sink.close()
 
+    async def detached(self, item: syntax.AndOr) -> int:
+        """A background job."""
+        return await self.guarded(self.and_or(item))
+
     def process(self, words: list[str], *, builtin: bool = False) -> Run:
         """What a command is given."""
         return Run(self, words, builtin=builtin)
@@ -225,7 +229,7 @@ class Interpreter(Launcher):
             await self.error("fork: retry: Resource temporarily unavailable")
             self.env.status = 254
             return
-        task = self.session.start(child.guarded(child.and_or(replace(item, background=False))))
+        task = self.session.start(child.detached(replace(item, background=False)))
         number = self.session.add_job(process.pid, item.source, task)
         self.env.background = process.pid
         self.env.status = 0
@@ -235,8 +239,6 @@ class Interpreter(Launcher):
     async def command(self, command: syntax.Command) -> int:
         """Run one command of any kind; its status."""
         await self.session.budget.spend()
-        while self.complaints:
-            await self.error(self.complaints.pop(0))
         match command:
             case syntax.Simple():
                 status = await self.simple(command)
@@ -366,6 +368,8 @@ class Interpreter(Launcher):
         self.env.line = command.line
         substituted = self.session.substitutions
         words = await self.expander.words(command.words)
+        while self.complaints:
+            await self.error(self.complaints.pop(0))
         if not words:
             for assignment in command.assignments:
                 await self.assign(assignment)

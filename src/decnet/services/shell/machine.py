@@ -134,11 +134,11 @@ class Machine:
 
     # Users
 
-    def users(self) -> dict[str, User]:
+    def users(self) -> Mapping[str, User]:
         """Who /etc/passwd knows now."""
         return parse_users(self._etc("/etc/passwd"))
 
-    def groups(self) -> dict[str, Group]:
+    def groups(self) -> Mapping[str, Group]:
         """The groups /etc/group knows now."""
         return parse_groups(self._etc("/etc/group"))
 

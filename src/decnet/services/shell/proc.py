@@ -19,7 +19,7 @@ def mount(machine: Machine) -> None:
     """Put /proc, the logs and what /etc says of the machine in place."""
     root = machine.fs.root
     children = root.children if isinstance(root.children, dict) else {}
-    children["proc"] = Node(stat.S_IFDIR | 0o555, mtime=0, children=lambda: _proc(machine))
+    children["proc"] = Node(stat.S_IFDIR | 0o555, mtime=0, children=_Remembered(machine))
     etc = {
         "/etc/hostname": f"{machine.facts.hostname}\n",
         "/etc/hosts": f"127.0.0.1\tlocalhost\n127.0.1.1\t{machine.facts.hostname}\n::1\tlocalhost ip6-localhost ip6-loopback\n",
@@ -38,6 +38,21 @@ def mount(machine: Machine) -> None:
     ):
         if machine.fs.exists(ROOT, "/var/log"):
             _log(machine, name, make)
+
+
+class _Remembered:
+    """/proc's entries, made anew when processes have come or gone: a walk asks for them thousands of times."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self._key: tuple[int, ...] = ()
+        self._entries: dict[str, Node] = {}
+
+    def __call__(self) -> dict[str, Node]:
+        key = tuple(self._machine.processes.table)
+        if key != self._key:
+            self._key, self._entries = key, _proc(self._machine)
+        return self._entries
 
 
 def _log(machine: Machine, name: str, make: Callable[[Machine], str]) -> None:

@@ -218,14 +218,11 @@ class Shell:
         if self.budget.tasks >= MAX_TASKS:
             work.close()
             raise BlockingIOError(11, "Resource temporarily unavailable")
-        task = asyncio.get_running_loop().create_task(self._bounded(work))
+        task = asyncio.get_running_loop().create_task(work)
         self.budget.tasks += 1
         self._tasks.add(task)
         task.add_done_callback(self._ended)
         return task
-
-    async def _bounded(self, work: Coroutine[Any, Any, int]) -> int:
-        return await work
 
     def _ended(self, task: asyncio.Task[int]) -> None:
         self.budget.tasks -= 1

@@ -155,9 +155,24 @@ class Visitor(asyncssh.SSHServer):
         return program_for(task, self._premises)
 
 
-def create(setting: Setting, previous: Handler | None = None) -> Server:
+class Waiting:
+    """A decoy's ssh until somebody comes: a server with its machine takes 48 KB and 1.3 ms, and most see no visitor."""
+
+    def __init__(self, setting: Setting, before: Server | None) -> None:
+        self._setting = setting
+        self._before = before
+        self.server: Server | None = None
+
+    async def handle(self, session: Session) -> None:
+        """Serve one connection until it ends."""
+        if self.server is None:
+            self.server, self._before = Server(self._setting, self._before), None
+        await self.server.handle(session)
+
+
+def create(setting: Setting, previous: Handler | None = None) -> Waiting:
     """The handler of one decoy's ssh; the machine goes on where nothing of it changed."""
-    return Server(setting, previous if isinstance(previous, Server) else None)
+    return Waiting(setting, previous.server if isinstance(previous, Waiting) else None)
 
 
 def _boot(setting: Setting) -> Machine:

@@ -1,6 +1,7 @@
 """The commands, by family; importing this package registers them all."""
 
 from decnet.services.redis.commands import (
+    acl,
     admin,
     bits,
     clients,
@@ -12,12 +13,14 @@ from decnet.services.redis.commands import (
     introspection,
     keys,
     lists,
+    objects,
     pubsub,
     replication,
     scripting,
     sets,
     several,
     sortedsets,
+    sorting,
     streams,
     strings,
     transactions,
@@ -25,6 +28,7 @@ from decnet.services.redis.commands import (
 )
 
 __all__ = [
+    "acl",
     "admin",
     "bits",
     "clients",
@@ -36,12 +40,14 @@ __all__ = [
     "introspection",
     "keys",
     "lists",
+    "objects",
     "pubsub",
     "replication",
     "scripting",
     "sets",
     "several",
     "sortedsets",
+    "sorting",
     "streams",
     "strings",
     "transactions",

@@ -10,6 +10,7 @@ from typing import Any
 from decnet.events import EventType
 from decnet.services.redis import techniques
 from decnet.services.redis.call import NOT_INTEGER, SYNTAX, Call, option
+from decnet.services.redis.commands.acl import digest
 from decnet.services.redis.info import report
 from decnet.services.redis.reply import NO_REPLY, OK, Refused, Status, Verbatim
 from decnet.services.redis.request import integer
@@ -78,11 +79,16 @@ def auth(call: Call) -> Any:
 def authenticate(call: Call, user: bytes, secret: bytes) -> None:
     """Let the client in, and tell of the attempt. Raises `Refused`."""
     wanted = call.state.config["requirepass"]
-    accepted = user == b"default" and (not wanted or hmac.compare_digest(wanted, secret))
+    known = call.state.users.get(user)
+    if known is None:
+        accepted = user == b"default" and (not wanted or hmac.compare_digest(wanted, secret))
+    else:
+        accepted = known.on and (known.nopass or digest(secret) in known.passwords)
     _tell(call, user, secret, accepted=accepted)
     if not accepted:
         raise Refused(AUTH_FAILED)
     call.client.trusted = call.client.parser.trusted = True
+    call.client.user = user
 
 
 def _tell(call: Call, user: bytes, secret: bytes, *, accepted: bool) -> None:
@@ -153,7 +159,7 @@ def reset(call: Call) -> Any:
     state.forget_subscriptions(client)
     client.queue, client.queued, client.spoiled = None, 0, False
     client.monitoring, client.no_evict, client.muted = False, False, ""
-    client.db, client.name = 0, b""
+    client.db, client.name, client.user = 0, b"", b"default"
     client.out.resp3 = False
     client.trusted = client.parser.trusted = not state.config["requirepass"]
     return Status(b"RESET")

@@ -105,7 +105,8 @@ def geopos(call: Call) -> Any:
 
 @command("geohash")
 def geohash_(call: Call) -> Any:
-    scores, told = _scores(call), []
+    scores = _scores(call)
+    told: list[bytes | None] = []
     for member in call.args[2:]:
         if member not in scores:
             told.append(None)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 from decnet.services.redis.call import Call, number, option
-from decnet.services.redis.info import used_memory
+from decnet.services.redis.info import memory, used_memory
 from decnet.services.redis.pattern import glob
-from decnet.services.redis.reply import OK, Members, Raw, Refused, Status, Verbatim
+from decnet.services.redis.reply import OK, Raw, Refused, Status, Verbatim
 from decnet.services.redis.table import HELP, Spec, command, encoded, find, table
 
 
@@ -78,45 +77,6 @@ def command_getkeys(call: Call) -> Any:
     if not keys:
         raise Refused("ERR The command has no key arguments")
     return keys
-
-
-@command("acl|whoami")
-def whoami(call: Call) -> Any:  # noqa: ARG001
-    return b"default"
-
-
-@command("acl|users")
-def users(call: Call) -> Any:  # noqa: ARG001
-    return [b"default"]
-
-
-@command("acl|list")
-def acl_list(call: Call) -> Any:
-    return [b"user default on " + _password(call) + b" ~* &* +@all"]
-
-
-def _password(call: Call) -> bytes:
-    secret = call.state.config["requirepass"]
-    return b"#" + _digest(secret).encode() if secret else b"nopass"
-
-
-def _digest(secret: bytes) -> str:
-    return hashlib.sha256(secret).hexdigest()
-
-
-@command("acl|getuser")
-def getuser(call: Call) -> Any:
-    if call.args[2] != b"default":
-        return None
-    secret = call.state.config["requirepass"]
-    return {
-        b"flags": Members([b"on"] if secret else [b"on", b"nopass"]),
-        b"passwords": [_digest(secret).encode()] if secret else [],
-        b"commands": b"+@all",
-        b"keys": b"~*",
-        b"channels": b"&*",
-        b"selectors": [],
-    }
 
 
 @command("acl|cat")
@@ -218,39 +178,62 @@ def memory_doctor(call: Call) -> Any:
     )
 
 
+@command("memory|stats")
+def memory_stats(call: Call) -> Any:
+    state = call.state
+    told = memory(state)
+    keys = sum(len(db.values) for db in state.dataset.databases)
+    fields: dict[bytes, Any] = {
+        b"peak.allocated": state.peak,
+        b"total.allocated": int(told["used_memory"]),
+        b"startup.allocated": int(told["used_memory_startup"]),
+        b"replication.backlog": 0,
+        b"clients.slaves": 0,
+        b"clients.normal": int(told["mem_clients_normal"]),
+        b"cluster.links": 0,
+        b"aof.buffer": 0,
+        b"lua.caches": int(told["used_memory_scripts_eval"]),
+        b"functions.caches": 200,
+    }
+    for db in state.dataset.databases:
+        if db.values:
+            fields[b"db.%d" % db.number] = {
+                b"overhead.hashtable.main": 72 * len(db.values),
+                b"overhead.hashtable.expires": 40 * len(db.expires),
+                b"overhead.hashtable.slot-to-keys": 0,
+            }
+    net = int(told["used_memory"]) - int(told["used_memory_startup"])
+    return fields | {
+        b"overhead.total": int(told["used_memory_overhead"]),
+        b"keys.count": keys,
+        b"keys.bytes-per-key": net // keys if keys else 0,
+        b"dataset.bytes": int(told["used_memory_dataset"]),
+        b"dataset.percentage": float(told["used_memory_dataset_perc"].rstrip("%")),
+        b"peak.percentage": float(told["used_memory_peak_perc"].rstrip("%")),
+        b"allocator.allocated": int(told["allocator_allocated"]),
+        b"allocator.active": int(told["allocator_active"]),
+        b"allocator.resident": int(told["allocator_resident"]),
+        b"allocator-fragmentation.ratio": int(told["allocator_active"]) / int(told["allocator_allocated"]),
+        b"allocator-fragmentation.bytes": int(told["allocator_frag_bytes"]),
+        b"allocator-rss.ratio": int(told["allocator_resident"]) / int(told["allocator_active"]),
+        b"allocator-rss.bytes": int(told["allocator_rss_bytes"]),
+        b"rss-overhead.ratio": int(told["used_memory_rss"]) / int(told["allocator_resident"]),
+        b"rss-overhead.bytes": int(told["rss_overhead_bytes"]),
+        b"fragmentation": int(told["used_memory_rss"]) / int(told["used_memory"]),
+        b"fragmentation.bytes": int(told["mem_fragmentation_bytes"]),
+    }
+
+
 @command("memory|purge")
 def memory_purge(call: Call) -> Any:  # noqa: ARG001
     return OK
 
 
-_CLUSTER = [
-    "info",
-    "nodes",
-    "slots",
-    "myid",
-    "shards",
-    "reset",
-    "addslots",
-    "addslotsrange",
-    "bumpepoch",
-    "count-failure-reports",
-    "countkeysinslot",
-    "delslots",
-    "delslotsrange",
-    "failover",
-    "flushslots",
-    "forget",
-    "getkeysinslot",
-    "keyslot",
-    "links",
-    "meet",
-    "replicas",
-    "replicate",
-    "saveconfig",
-    "set-config-epoch",
-    "setslot",
-    "slaves",
-]
+_CLUSTER = (
+    "addslots", "addslotsrange", "bumpepoch", "count-failure-reports", "countkeysinslot", "delslots", "delslotsrange",
+    "failover", "flushslots", "forget", "getkeysinslot", "help", "info", "keyslot", "links", "meet", "myid", "nodes",
+    "replicas", "replicate", "reset", "saveconfig", "set-config-epoch", "setslot", "shards", "slaves", "slots",
+)  # fmt: skip
 
 
 @command(*(f"cluster|{name}" for name in _CLUSTER))

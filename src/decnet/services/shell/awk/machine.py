@@ -265,7 +265,7 @@ class Awk:
             return self.load(node[1])
         if kind == "field":
             return self.field(int(max(-1, min(number(await self.value(node[1])), 1e6))))
-        made: Value = await getattr(self, "_value_" + _METHODS.get(kind, kind))(node)
+        made: Value = await getattr(self, "_value_" + str(_METHODS.get(kind, kind)))(node)
         if isinstance(made, str) and len(made) > MAX_STRING:
             raise AwkFault("string too long")
         return made
@@ -476,16 +476,7 @@ class Awk:
         if name == "atan2":
             return math.atan2(first, values[1] if len(values) > 1 else 0.0)
         try:
-            return float(
-                {
-                    "int": math.trunc,
-                    "sqrt": math.sqrt,
-                    "exp": math.exp,
-                    "log": math.log,
-                    "sin": math.sin,
-                    "cos": math.cos,
-                }[name](first)
-            )
+            return float(_REAL[name](first))
         except (ValueError, OverflowError):
             return math.nan if name != "exp" else math.inf
 
@@ -540,6 +531,14 @@ class Awk:
         return 0.0
 
 
+_REAL: dict[str, Callable[[float], float]] = {
+    "int": math.trunc,
+    "sqrt": math.sqrt,
+    "exp": math.exp,
+    "log": math.log,
+    "sin": math.sin,
+    "cos": math.cos,
+}
 _METHODS = {"?": "ternary", "||": "or", "&&": "and", "~": "match", "!~": "match"}
 _FUNCTIONS = {
     **dict.fromkeys(("length", "index", "substr", "sprintf", "tolower", "toupper"), "_plain"),

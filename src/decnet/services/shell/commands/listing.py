@@ -256,7 +256,6 @@ async def ls(run: Run) -> int:
     titled = len(names) > 1 or "R" in work.on
     while queue:
         name = queue.pop(0)
-        await run.session.budget.spend(4)
         try:
             items = work.collect(name)
         except OSError as problem:
@@ -268,6 +267,7 @@ async def ls(run: Run) -> int:
                 2,
             )
             continue
+        await run.session.budget.spend(10 + 3 * len(items))
         if titled:
             await run.out(f"{chr(10) * printed}{name}:\n")
         printed = True

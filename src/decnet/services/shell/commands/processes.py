@@ -63,10 +63,10 @@ async def ps(run: Run) -> int:
     if bsd and "u" in flags:
         rows = ["USER         PID %CPU %MEM    VSZ   RSS TTY      STAT START   TIME COMMAND"]
         picked = processes if "x" in flags else [p for p in processes if p.tty != "?"]
-        for p in picked:
-            rows.append(
-                f"{p.user[:8] if len(p.user) < 9 else p.user[:7] + '+':<8} {p.pid:7} {min(99.0, p.cpu / max(1, now - p.started) * 100):4.1f} {p.rss / total * 100:4.1f} {p.vsz:6} {p.rss:5} {p.tty:<8} {p.state:<4} {start(run, p):<7} {cpu_time(p, now):>4} {p.command}"
-            )
+        rows += [
+            f"{p.user[:8] if len(p.user) < 9 else p.user[:7] + '+':<8} {p.pid:7} {min(99.0, p.cpu / max(1, now - p.started) * 100):4.1f} {p.rss / total * 100:4.1f} {p.vsz:6} {p.rss:5} {p.tty:<8} {p.state:<4} {start(run, p):<7} {cpu_time(p, now):>4} {p.command}"
+            for p in picked
+        ]
         await run.lines(_fit(run, rows))
     elif "f" in flags and set(flags) & set("eAax"):
         rows = ["UID          PID    PPID  C STIME TTY          TIME CMD"]

@@ -256,7 +256,7 @@ async def walk(
     while stack and seen < visits:
         path, depth, closing = stack.pop()
         seen += 1
-        await run.session.budget.spend()
+        await run.session.budget.spend(4)
         try:
             node = fs.lookup(who, run.path(path), follow=False)
         except OSError:
