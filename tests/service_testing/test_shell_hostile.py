@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from decnet.services.shell import BytesInput, BytesOutput, Shell
-
+from decnet.services.shell.run import BUILTINS, PROGRAMS
 from tests.service_testing.shell_testing import boot, run
 
 ENDLESS = [
@@ -136,27 +137,105 @@ async def test_a_session_leaves_no_process_behind() -> None:
     assert not machine.logins
 
 
-async def test_nothing_reaches_the_real_machine(tmp_path: object) -> None:
-    marker = f"{tmp_path}/marker"
-    ran = await run(f"touch {marker}; mkdir -p {tmp_path}; touch {marker}; cat /etc/machine-id; python3 -c \"open('{marker}','w')\"")
-    from pathlib import Path
-
-    assert not Path(marker).exists()
-    real = Path("/etc/machine-id")
-    assert not real.exists() or real.read_text().strip() not in ran.out
+def test_nothing_reaches_the_real_machine(tmp_path: Path) -> None:
+    marker = tmp_path / "marker"
+    identity = Path("/etc/machine-id")
+    ran = asyncio.run(
+        run(f"mkdir -p {tmp_path}; touch {marker}; cat /etc/machine-id; python3 -c \"open('{marker}','w')\"")
+    )
+    assert not marker.exists()
+    assert not identity.exists() or identity.read_text().strip() not in ran.out
 
 
 LIVE = "aeiou19 \n\t;&|<>(){}[]$`'\"\\*?!#~=%+-/.,:@^"
 WORDS = st.sampled_from(
-    "echo for in do done while if then else fi case esac { } [[ ]] [ ] function cat sort sed awk grep find ls cd read "
-    "printf export local eval set shift trap exec tr cut head tail xargs tar dd test expr date stat $x ${x} $(( )) $( "
-    "<<EOF EOF >f <f 2>&1 && || ; & | ! -n -e -la /etc /tmp x=1 a=(1 2) ${a[@]} \"$@\" 's/a/b/' '{print $1}' \n".split(" ")
+    [
+        "echo",
+        "for",
+        "in",
+        "do",
+        "done",
+        "while",
+        "if",
+        "then",
+        "else",
+        "fi",
+        "case",
+        "esac",
+        "{",
+        "}",
+        "[[",
+        "]]",
+        "[",
+        "]",
+        "function",
+        "cat",
+        "sort",
+        "sed",
+        "awk",
+        "grep",
+        "find",
+        "ls",
+        "cd",
+        "read",
+        "printf",
+        "export",
+        "local",
+        "eval",
+        "set",
+        "shift",
+        "trap",
+        "exec",
+        "tr",
+        "cut",
+        "head",
+        "tail",
+        "xargs",
+        "tar",
+        "dd",
+        "test",
+        "expr",
+        "date",
+        "stat",
+        "$x",
+        "${x}",
+        "$((",
+        "))",
+        "$(",
+        "<<EOF",
+        "EOF",
+        ">f",
+        "<f",
+        "2>&1",
+        "&&",
+        "||",
+        ";",
+        "&",
+        "|",
+        "!",
+        "-n",
+        "-e",
+        "-la",
+        "/etc",
+        "/tmp",
+        "x=1",
+        "a=(1",
+        "2)",
+        "${a[@]}",
+        '"$@"',
+        "'s/a/b/'",
+        "'{print",
+        "$1}'",
+        "\n",
+    ]
 )
 
 
 @pytest.mark.fuzz
 @settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.one_of(st.text(LIVE, max_size=60), st.lists(WORDS, max_size=25).map(" ".join), st.text(max_size=40)))
+@given(
+    st.one_of(st.text(LIVE, max_size=60), st.lists(WORDS, max_size=25).map(" ".join), st.text(max_size=40))
+)
 def test_any_text_ends_with_a_status(text: str) -> None:
     async def once() -> None:
         shell = Shell(boot(), "root", interactive=True, tty=True)
@@ -174,15 +253,18 @@ def test_any_text_ends_with_a_status(text: str) -> None:
     asyncio.run(once())
 
 
-ARGUMENT = st.one_of(st.text(LIVE, max_size=12), st.sampled_from(["-n", "-x", "-1", "/etc/passwd", "/", ".", "-", "--", "--help", "5", "-e", "\udcff", "ä", "a" * 300]))
+ARGUMENT = st.one_of(
+    st.text(LIVE, max_size=12),
+    st.sampled_from(
+        ["-n", "-x", "-1", "/etc/passwd", "/", ".", "-", "--", "--help", "5", "-e", "\udcff", "ä", "a" * 300]
+    ),
+)
 
 
 @pytest.mark.fuzz
 @settings(max_examples=2500, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_any_argument_ends_with_a_status(data: st.DataObject) -> None:
-    from decnet.services.shell.run import BUILTINS, PROGRAMS
-
     name = data.draw(st.sampled_from(sorted(set(PROGRAMS) | set(BUILTINS))))
     arguments = data.draw(st.lists(ARGUMENT, max_size=4))
     line = " ".join([name, *("'" + argument.replace("'", "'\\''") + "'" for argument in arguments)])

@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from decnet.decoy.fleet import handler
+from decnet.decoy.fleet import setting
 from decnet.services import personas
 from decnet.services.accounts import Credential
 from decnet.services.service import Facts
@@ -199,8 +199,7 @@ async def test_kernel_release_and_methods_are_those_of_one_distro(
     distro: str | None, kernel: str, release: str, methods: str
 ) -> None:
     bundle = rendered("ssh", {"users": (Credential("root", "toor"),)}, distro=distro)
-    server = handler(bundle)
-    assert isinstance(server, Server)
+    server = Server(setting(bundle))
     out = BytesOutput()
     await Shell(server.machine, "root").run("uname -a; cat /etc/os-release", BytesInput(), out, out)
     assert re.match(f"Linux web01 {kernel}", out.text())

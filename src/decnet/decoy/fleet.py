@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from decnet.decoy.listener import Limits, Listener, Place
 from decnet.decoy.protocol import Running, ServiceBundle
 from decnet.events import Event
-from decnet.services import Create, Handler, Setting, personas
+from decnet.services import Create, Handler, Service, Setting, personas
 from decnet.services.neighbours import settle
 from decnet.services.registry import services
 
@@ -80,19 +80,28 @@ class Fleet:
 
 
 def handler(bundle: ServiceBundle, previous: Handler | None = None) -> Handler:
-    """The handler of a bundle, made by its service's server module.
+    """The handler of a bundle, made by its service's server module. Raises as `setting` does."""
+    create: Create = importlib.import_module(_kind(bundle).server).create
+    return create(setting(bundle), previous)
+
+
+def setting(bundle: ServiceBundle) -> Setting:
+    """What a bundle's server is given.
 
     Raises:
         ValueError: the bundle names a service that is not known here.
         msgspec.ValidationError: its persona is not one of that service.
     """
+    persona = personas.decode(_kind(bundle).persona, settle(bundle.persona, bundle.neighbours))
+    files = {path: settle(data, bundle.neighbours) for path, data in bundle.files.items()}
+    return Setting(persona, files, bundle.seed, bundle.facts)
+
+
+def _kind(bundle: ServiceBundle) -> Service:
     kind = services().get(bundle.type)
     if kind is None:
         raise ValueError(f"unknown service {bundle.type!r}")
-    create: Create = importlib.import_module(kind.server).create
-    persona = personas.decode(kind.persona, settle(bundle.persona, bundle.neighbours))
-    files = {path: settle(data, bundle.neighbours) for path, data in bundle.files.items()}
-    return create(Setting(persona, files, bundle.seed, bundle.facts), previous)
+    return kind
 
 
 def preload() -> None:

@@ -50,7 +50,7 @@ def _files(machine: Machine, env: Environment, word: str) -> list[str]:
     found: list[str] = []
     for name in names:
         if name.startswith(start) and (start or name[0] != ".") and len(found) < MAX_CANDIDATES:
-            info = machine.fs.exists(env.who, f"{path}/{name}/.")
+            info = machine.fs.exists(env.who, f"{path}/{name}/")
             shown = name if _SAFE.fullmatch(name) else re.sub(r"([^\w@%+=:,./-])", r"\\\1", name)
             found.append(folder + slash + shown + ("/" if info else " "))
     return found

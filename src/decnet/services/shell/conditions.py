@@ -1,3 +1,4 @@
+# ruff: noqa: C901, PLR0911 (a grammar has as many branches as rules)
 """``test``, ``[`` and ``[[``: the primaries, and the two grammars around them."""
 
 from __future__ import annotations

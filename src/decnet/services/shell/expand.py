@@ -1,3 +1,4 @@
+# ruff: noqa: C901, PLR0911 (a grammar has as many branches as rules)
 """Word expansion (POSIX.1-2017 XCU 2.6): tilde, parameter, command, arithmetic, splitting, pathnames, quote removal."""
 
 from __future__ import annotations

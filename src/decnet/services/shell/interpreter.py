@@ -1,3 +1,4 @@
+# ruff: noqa: PLR0911 (a grammar has as many branches as rules)
 """Walks the syntax tree: pipelines, control flow, subshells, expansion. Runs nothing but our own commands."""
 
 from __future__ import annotations
@@ -147,6 +148,7 @@ class Interpreter(Launcher):
         stages: list[asyncio.Task[int]] = []
         source: Reader = self.fds.reader(0)
         previous: Pipe | None = None
+        await self.session.budget.spend(5 * len(commands))
         try:
             for position, command in enumerate(commands):
                 pipe = Pipe() if position < len(commands) - 1 else None
@@ -214,6 +216,7 @@ class Interpreter(Launcher):
         return made
 
     async def _background(self, item: syntax.AndOr) -> None:
+        await self.session.budget.spend(25)
         table = dict(self.fds.table)
         table[0] = Reader(BytesInput())
         child = self.child(Fds(table))

@@ -32,6 +32,7 @@ from decnet.services.shell.tokens import RESERVED, Tokens
 CLOSERS = frozenset(("then", "elif", "else", "fi", "do", "done", "esac", "}"))
 DECLARERS = frozenset(("declare", "typeset", "local", "export", "readonly"))
 MAX_ALIASES = 20
+_TEST = ("&&", "||", "(", ")", "<", ">")
 _ASSIGN = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(\[|\+?=)")
 _FUNCTION = re.compile(r"([^\s;&|()<>$`\"'\\={}\[\]]+)[ \t]*\([ \t]*\)")
 
@@ -355,14 +356,12 @@ class Parser(Tokens):
             self._blank_lines()
             if not self.peek():
                 raise Incomplete("]]", self.line())
-            operator = next(
-                (op for op in ("&&", "||", "(", ")", "<", ">") if self.text.startswith(op, self.at)), ""
-            )
+            regex = bool(words) and words[-1].source == "=~"
+            operator = "" if regex else next((op for op in _TEST if self.text.startswith(op, self.at)), "")
             if operator:
                 self.at += len(operator)
                 words.append(Word((Lit(operator),), operator))
                 continue
-            regex = bool(words) and words[-1].source == "=~"
             word = self.word(frozenset(" \t\n") if regex else METACHARACTERS)
             if not word.source:
                 raise SyntaxFault(self._token(), self.line())

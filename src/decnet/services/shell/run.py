@@ -165,7 +165,8 @@ class Run:
 
     async def unreadable(self, name: str, problem: OSError) -> None:
         """Say that a file cannot be read."""
-        await self.complain(f"{name}: {why(problem)}")
+        shown = f"can't open '{name}'" if self.busybox else name
+        await self.complain(f"{shown}: {why(problem)}")
 
     async def text_lines(self, names: list[str]) -> AsyncIterator[str]:
         """Lines of the files without their newlines."""

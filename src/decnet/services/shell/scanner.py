@@ -1,3 +1,4 @@
+# ruff: noqa: PLR0911 (a grammar has as many branches as rules)
 """Reading words: quotes, expansions and what they nest. The lower half of the parser."""
 
 from __future__ import annotations

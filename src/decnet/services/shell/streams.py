@@ -69,39 +69,44 @@ class NullOutput:
 class Reader:
     """An input with a look-ahead buffer, so that ``read``, ``head`` and ``cat`` can share one stdin line by line."""
 
-    __slots__ = ("_buffer", "_ended", "_source")
+    __slots__ = ("_at", "_buffer", "_ended", "_source")
 
     def __init__(self, source: Input) -> None:
         self._source = source
         self._buffer = b""
+        self._at = 0
         self._ended = False
 
     async def read(self, limit: int = CHUNK) -> bytes:
         """Up to ``limit`` bytes; ``b""`` at the end."""
-        if self._buffer:
-            taken, self._buffer = self._buffer[:limit], self._buffer[limit:]
+        if self._at < len(self._buffer) or await self._fill(limit):
+            taken = self._buffer[self._at : self._at + limit]
+            self._at += len(taken)
             return taken
+        return b""
+
+    async def _fill(self, limit: int) -> bool:
+        """Take more from the source; false at the end of input."""
         if self._ended:
-            return b""
-        data = await self._source.read(limit)
-        self._ended = not data
-        return data
+            return False
+        self._buffer, self._at = await self._source.read(limit), 0
+        self._ended = not self._buffer
+        return not self._ended
 
     async def until(self, end: bytes = b"\n", limit: int = 1 << 20) -> bytes:
         """Everything up to and with ``end`` (one byte), or to the end of input, or ``limit`` bytes."""
         parts: list[bytes] = []
         size = 0
         while size < limit:
-            data = await self.read(CHUNK)
-            if not data:
+            if self._at >= len(self._buffer) and not await self._fill(CHUNK):
                 break
-            at = data.find(end)
-            if at >= 0:
-                parts.append(data[: at + 1])
-                self._buffer = data[at + 1 :] + self._buffer
+            found = self._buffer.find(end, self._at)
+            stop = found + 1 if found >= 0 else len(self._buffer)
+            parts.append(self._buffer[self._at : stop])
+            self._at = stop
+            if found >= 0:
                 break
-            parts.append(data)
-            size += len(data)
+            size += len(parts[-1])
         return b"".join(parts)
 
 

@@ -1,3 +1,4 @@
+# ruff: noqa: C901, PLR0911 (a grammar has as many branches as rules)
 """From awk source to a tree of tuples ``(kind, …)``: small enough that each kind is read where it is run."""
 
 from __future__ import annotations

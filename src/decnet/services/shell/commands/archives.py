@@ -1,3 +1,4 @@
+# ruff: noqa: C901, PLR0912 (a command has as many branches as options)
 """tar, gzip, zip: read and written in memory, within the bounds of the file system."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: C901 (a command has as many branches as options)
 """awk as a command: its options, its input, its redirected output."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: PLR0911 (a command has as many branches as options)
 """ls, stat, file, du, df, tree."""
 
 from __future__ import annotations
@@ -88,7 +89,7 @@ class _Listing:
         self.long = bool(self.on & {"l", "n", "g", "o", "full-time"})
         self.colored = run.on_terminal and ("color" in self.on or run.busybox)
         users, groups = run.machine.users(), run.machine.groups()
-        self.users = {u.uid: u.name for u in reversed(users.values())}
+        self.users = {u.uid: u.name for u in list(users.values())[::-1]}
         self.groups = {g.gid: g.name for g in groups.values()}
         self.now = run.machine.clock()
 

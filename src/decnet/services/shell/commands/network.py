@@ -1,3 +1,4 @@
+# ruff: noqa: C901, PLR0912 (a command has as many branches as options)
 """ip, ifconfig, netstat, ss, arp, ping, and the clients that reach nothing: curl, wget, ssh, nc, git and their kin."""
 
 from __future__ import annotations
@@ -303,6 +304,9 @@ async def curl(run: Run) -> int:
             value = args.pop(0)
             urls += [value] if arg == "--url" else []
         elif arg.startswith("-"):
+            timed = re.fullmatch(r"-[a-zA-Z]*m(\d{0,5}\.?\d*)", arg) if not arg.startswith("--") else None
+            value = timed[1] or (args.pop(0) if args else "") if timed else ""
+            wait = min(wait, float(value)) if re.fullmatch(r"\d{1,5}\.?\d*", value) else wait
             quiet = quiet or (not arg.startswith("--") and "s" in arg and "S" not in arg) or arg == "--silent"
         else:
             urls.append(arg)

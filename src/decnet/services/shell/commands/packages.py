@@ -1,3 +1,4 @@
+# ruff: noqa: C901 (a command has as many branches as options)
 """apt, dpkg, yum, dnf, rpm, apk, pacman: what is installed, and mirrors that cannot be reached."""
 
 from __future__ import annotations

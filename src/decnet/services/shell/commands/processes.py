@@ -1,3 +1,4 @@
+# ruff: noqa: PLR0911 (a command has as many branches as options)
 """ps, top, kill, pgrep, pkill, lsof, pstree, vmstat."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: C901, PLR0911, PLR0912, PLR0915 (a command has as many branches as options)
 """sed: addresses, s y d p q a i c n N g G h H x = b t D P { }, -n -i -E -e -f."""
 
 from __future__ import annotations

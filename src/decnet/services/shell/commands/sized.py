@@ -1,3 +1,4 @@
+# ruff: noqa: C901 (a command has as many branches as options)
 """mktemp, truncate, dd: files made by size."""
 
 from __future__ import annotations

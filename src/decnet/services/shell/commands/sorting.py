@@ -1,3 +1,4 @@
+# ruff: noqa: C901, PLR0912, PLR0915 (a command has as many branches as options)
 """sort, uniq, shuf."""
 
 from __future__ import annotations
@@ -5,6 +6,7 @@ from __future__ import annotations
 import heapq
 import re
 from collections.abc import Callable
+from hashlib import blake2b
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -195,7 +197,8 @@ async def sort(run: Run) -> int:
                 return await run.complain(f"{(names or ['-'])[0]}:{number}: disorder: {b}")
         return 0
     if "R" in flags:
-        lines = run.machine.draw.sample(lines, len(lines)) if len(lines) < 5000 else lines
+        salt = run.machine.draw.bytes(16)
+        lines = await _sorted(run, lines, lambda line: blake2b(text_bytes(line), key=salt).digest())
     else:
         last = _ordering([], "", "r" if "r" in flags else "") if not set("us") & set(flags) else None
         lines = await _sorted(run, lines, (lambda line: [order(line), last(line)]) if last else order)

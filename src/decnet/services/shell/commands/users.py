@@ -1,3 +1,4 @@
+# ruff: noqa: C901, PLR0911 (a command has as many branches as options)
 """id, whoami, groups, w, who, last, su, sudo, passwd, useradd, getent."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: C901, PLR0912 (a command has as many branches as options)
 """Builtins about variables and options: export, declare, local, set, shift, read, getopts, let."""
 
 from __future__ import annotations
