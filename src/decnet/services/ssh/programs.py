@@ -6,17 +6,16 @@ import asyncio
 import shlex
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime
 from typing import NamedTuple
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from decnet.draw import Draw
 from decnet.events import EventType
-from decnet.services.service import Facts
 from decnet.services.shell.capture import Capture, CaptureKind
 from decnet.services.shell.machine import ROOT, Machine
 from decnet.services.shell.session import Shell
 from decnet.services.shell.streams import Input, Output, Pipe, Reader
+from decnet.services.shell.timezones import zone
 from decnet.services.ssh import scp, sftp
 from decnet.services.ssh.channel import Program, Task
 from decnet.services.ssh.editor import Editor, Interrupted
@@ -67,7 +66,7 @@ class Premises:
         if self.machine.family.ash:
             return ""
         entry = self.last(user)
-        when = datetime.fromtimestamp(entry.when, _zone(self.machine.facts))
+        when = datetime.fromtimestamp(entry.when, zone(self.machine.facts.timezone))
         return f"Last login: {when:%a %b} {when.day:2d} {when:%H:%M:%S %Y} from {entry.source}\n"
 
     def motd(self, user: str) -> str:
@@ -303,14 +302,6 @@ def _text(machine: Machine, path: str) -> str:
         return machine.fs.read(ROOT, path)[:8192].decode("utf-8", "replace")
     except OSError:
         return ""
-
-
-def _zone(facts: Facts) -> tzinfo:
-    """The machine's time zone; UTC where this system's database does not know it."""
-    try:
-        return ZoneInfo(facts.timezone)
-    except (ZoneInfoNotFoundError, OSError, ValueError):
-        return UTC
 
 
 def _user(task: Task) -> str:
