@@ -160,6 +160,7 @@ def test_a_bridge_deleted_by_hand_comes_back_with_its_ports(office):
 def test_a_create_that_was_killed_half_way_is_finished(office):
     folder = Path("/run/netns")
     apply(office, LAN)
+    folder.mkdir(exist_ok=True)
     (folder / "decnet:office:web-01").touch()  # killed between the name and the mount
     run(
         "ip",

@@ -325,3 +325,20 @@ async def test_two_hundred_clients_are_all_served_and_slow_ones_delay_nobody(ser
     assert ran.stdout == b"through\n"
     for _, writer in opened:
         writer.close()
+
+
+async def test_files_of_the_installation_are_older_than_the_last_boot_and_the_kernel_is_the_machine_s(
+    serve: Serve,
+) -> None:
+    running = await serve("ssh", USERS, distro="ubuntu22")
+    done = await ssh(
+        running,
+        "root",
+        "toor",
+        "ls -ld --time-style=long-iso /etc /etc/hostname /home/deploy /opt; ls /boot; readlink /vmlinuz",
+    )
+    listed = done.stdout.decode().splitlines()
+    assert [line.split()[5] < "2026-02-25" for line in listed[:4]] == [True] * 4
+    assert "vmlinuz-5.15.0-130-generic" in listed
+    assert listed[-1] == "boot/vmlinuz-5.15.0-130-generic"
+    assert not [line for line in listed if "6.1.0" in line]

@@ -20,6 +20,10 @@ BUNDLE_ROOT = "rootfs/"
 """Entries of a bundle below this folder are files of the machine."""
 
 
+_SETTLED = 5400
+"""Seconds after the installation at which a machine had its accounts and its first configuration."""
+
+
 @dataclass(frozen=True, slots=True)
 class System:
     """What else a machine says of itself; what is empty is filled in from its family and address.
@@ -96,7 +100,7 @@ class Machine:
 
         draw = Draw(seed, "machine")
         family = family_of(facts.distro)
-        fs = FileSystem(tree(family.name), clock, facts.installed)
+        fs = FileSystem(tree(family.name), lambda: facts.installed + _SETTLED, facts.installed)
         machine = cls(facts, _filled(facts, family, system or System(), draw), fs, accounts, clock, draw)
         proc.mount(machine)
         for path, data in files.items():
@@ -105,8 +109,24 @@ class Machine:
         for name in accounts:
             machine.ensure_user(name)
         machine.own_homes()
+        machine.own_kernel(family.kernel)
         fs.used = fs.added = 0
+        fs.clock = clock
         return machine
+
+    def own_kernel(self, shipped: str) -> None:
+        """Give what lies in /boot the name of this machine's kernel; the tree has its family's."""
+        kernel = self.system.kernel
+        if shipped == kernel or "/" in kernel:
+            return
+        for name in self.fs.listdir(ROOT, "/boot"):
+            if shipped in name:
+                self.fs.rename(ROOT, f"/boot/{name}", f"/boot/{name.replace(shipped, kernel)}")
+        for link in ("/vmlinuz", "/initrd.img"):
+            if self.fs.exists(ROOT, link, follow=False):
+                image = link.removeprefix("/")
+                self.fs.unlink(ROOT, link)
+                self.fs.symlink(ROOT, f"boot/{image}-{kernel}", link)
 
     def place(self, path: str, data: bytes) -> None:
         """Put a file there as the installation would have: the mode of what it replaces, dated some days later."""
