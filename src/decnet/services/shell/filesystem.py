@@ -156,7 +156,7 @@ class FileSystem:
         if callable(node.data):
             return node.data()
         if node.data is None:
-            return filler(split(path)[-1] if split(path) else "", node.size)
+            return filler("/" + "/".join(split(path)), node.size)
         return bytes(node.data)
 
     def write(

@@ -20,6 +20,7 @@ BUNDLE_ROOT = "rootfs/"
 """Entries of a bundle below this folder are files of the machine."""
 
 
+_SKELETON = "/etc/skel"
 _SETTLED = 5400
 """Seconds after the installation at which a machine had its accounts and its first configuration."""
 
@@ -208,10 +209,16 @@ class Machine:
             self.fs.write(ROOT, path, old + glue + line.encode("utf-8", "replace") + b"\n")
 
     def own_homes(self) -> None:
-        """Give each home, and what lies in it, to its user."""
+        """Give each user of a person a home, as useradd(8) makes it, and what lies in it."""
+        skeleton = self.fs.listdir(ROOT, _SKELETON) if self.fs.exists(ROOT, _SKELETON) else []
         for user in self.users().values():
-            if user.home.startswith("/home/") and self.fs.exists(ROOT, user.home):
-                self._give(user.home, user, 0)
+            if not user.home.startswith("/home/"):
+                continue
+            self.make_directories(user.home)
+            for name in skeleton:
+                if not self.fs.exists(ROOT, f"{user.home}/{name}", follow=False):
+                    self.fs.write(ROOT, f"{user.home}/{name}", self.fs.read(ROOT, f"{_SKELETON}/{name}"))
+            self._give(user.home, user, 0)
 
     def _give(self, path: str, user: User, depth: int) -> None:
         self.fs.chown(ROOT, path, user.uid, user.gid, follow=False)

@@ -115,10 +115,34 @@ def symlink(target: str, *, mtime: float = -60) -> Node:
     return Node(stat.S_IFLNK | 0o777, mtime=mtime, target=target)
 
 
-def filler(name: str, size: int) -> bytes:
-    """The content of a file that is only listed: a program starts as an x86-64 ELF image (gABI 4.1), the rest is noise."""
-    head = b""
+_TEXT = (
+    ".conf",
+    ".cfg",
+    ".sh",
+    ".py",
+    ".pl",
+    ".txt",
+    ".list",
+    ".rules",
+    ".service",
+    ".timer",
+    ".target",
+    ".md",
+    ".html",
+)
+
+
+def filler(path: str, size: int) -> bytes:
+    """The content of a file that is only listed, a function of its path.
+
+    A program starts as an x86-64 ELF image (gABI 4.1); what is text by its place or name is comments; the rest is noise.
+    """
+    name = path.rpartition("/")[2]
+    if path.startswith("/etc/") or name.startswith(".") or name.endswith(_TEXT):
+        head = f"# {name.lstrip('.')}\n#\n# See {name.lstrip('.').partition('.')[0]}(5) for what may stand here.\n#\n".encode()
+        return (head + b"#\n" * (size // 2))[: max(0, size - 1)] + b"\n" * bool(size)
+    image = b""
     if size > 4096 and "." not in name.removesuffix(".so").split(".so.")[0]:
-        head = bytes.fromhex("7f454c46020101000000000000000000 03003e0001000000".replace(" ", ""))
+        image = bytes.fromhex("7f454c4602010100000000000000000003003e0001000000")
     block = Draw(name.encode(), "filler").bytes(64) * 64
-    return (head + block * (size // len(block) + 1))[:size]
+    return (image + block * (size // len(block) + 1))[:size]
