@@ -289,7 +289,7 @@ def test_random_networks_and_harm(first, between, harm, then):
 
 @pytest.mark.fuzz
 @pytest.mark.timeout(1800)
-@settings(max_examples=3000, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=800, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(networks(), networks(), HARMS, networks())
 def test_many_random_networks_and_harm(first, between, harm, then):
     _live_through(first, between, harm, then)

@@ -23,7 +23,7 @@ from decnet.ini import (
 )
 
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-LONG = settings(max_examples=5_000, deadline=None, suppress_health_check=list(HealthCheck))
+LONG = settings(max_examples=2_000, deadline=None, suppress_health_check=list(HealthCheck))
 
 FRAGMENTS = [
     *"[]:=;#\"'$%{},. \t\n\r-_\\",

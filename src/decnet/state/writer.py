@@ -40,7 +40,10 @@ class Store:
             return snapshot(self._connection, self._path, self.network)
 
     def begin(self, about: About, identity: Identity) -> int:
-        """Begin a run: the serial goes up; a network that is new gets its lineage and this identity for good."""
+        """Begin a run: the serial goes up; a network that is new gets its lineage and this identity for good.
+
+        What earlier runs did not bring about is for this one's plan to say.
+        """
         table = schema.network
         fresh = {"file": about.file, "env": about.env, "runtime": about.runtime, "format": schema.FORMAT}
         with guarded(self._path), self._connection.begin():
@@ -60,6 +63,7 @@ class Store:
             self._serial = self._connection.execute(
                 select(table.c.serial).where(table.c.name == self.network)
             ).scalar_one()
+            self._settle((PLANNED, "failed"))
         return self._serial
 
     def expect(self, entries: Sequence[Entry]) -> None:
@@ -105,14 +109,15 @@ class Store:
 
     def resolve(self, found: Mapping[Id, Saved | None]) -> None:
         """Close what a run that was killed left open; ``found`` is what the world holds of its intents' resources."""
-        table = schema.journal
         with guarded(self._path), self._connection.begin():
             self._save([Effect(0, id_, saved) for id_, saved in found.items()])
-            self._connection.execute(
-                update(table)
-                .where(table.c.network == self.network, table.c.state.in_((OPEN, PLANNED, "failed")))
-                .values(state="resolved")
-            )
+            self._settle((OPEN, PLANNED, "failed"))
+
+    def _settle(self, states: Sequence[str]) -> None:
+        """What earlier runs left in these states is of no account any more."""
+        table = schema.journal
+        mine = (table.c.network == self.network, table.c.state.in_(states))
+        self._connection.execute(update(table).where(*mine).values(state="resolved"))
 
     def end(self) -> None:
         """End a run: contents that no applied service has any more go, and the journal of old runs."""

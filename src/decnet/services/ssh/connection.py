@@ -52,6 +52,11 @@ FIELDS = ("kex", "hostkey", "enc_cs", "enc_sc", "mac_cs", "mac_sc", "cmp_cs", "c
 """The first name-lists of a KEXINIT (RFC 4253 section 7.1)."""
 
 
+_RSA_NEEDED, _RSA_WANTED = 60.0, 2.0
+"""Seconds that a client waits for a decoy's RSA key, which is made at its first connection: one that has chosen it, and
+one that has just logged in and is told of all keys."""
+
+
 class Connection(SSHServerConnection):
     """One client's connection. ``login`` is where it stands on its way in."""
 
@@ -163,12 +168,12 @@ class Connection(SSHServerConnection):
             chosen = next(
                 (name for name in names["hostkey"].split(",") if name.encode() in self._offer.host_keys), ""
             )
-            await self._load_keys(all_of_them="rsa" in chosen)
+            await self._load_keys(wait=_RSA_NEEDED if "rsa" in chosen else 0.0)
         await super()._process_kexinit(pkttype, pktid, packet)
 
-    async def _load_keys(self, *, all_of_them: bool) -> None:
+    async def _load_keys(self, *, wait: float) -> None:
         """Host keys of this connection's own: the library notes in a key pair which signature was asked for."""
-        pairs = await self._keys.pairs(wait=all_of_them)
+        pairs = await self._keys.pairs(wait=wait)
         self._server_host_keys = OrderedDict(
             (name, pair) for pair in pairs for name in pair.host_key_algorithms
         )
@@ -176,7 +181,7 @@ class Connection(SSHServerConnection):
 
     async def send_userauth_success(self) -> None:
         """Let the client in; sshd then tells all of its host keys."""
-        await self._load_keys(all_of_them=True)
+        await self._load_keys(wait=_RSA_WANTED)
         await super().send_userauth_success()
 
     def _describe(self, **data: str) -> None:

@@ -18,8 +18,8 @@ RSA_BITS = 3072
 
 
 def _be_nice() -> None:
-    """The worker makes keys when nothing else wants the processor (setpriority(2) works on a thread in Linux)."""
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 19)
+    """The worker gives way to visitors, but is not starved (setpriority(2) works on a thread in Linux)."""
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 5)
 
 
 _worker = ThreadPoolExecutor(1, "keys", initializer=_be_nice)
@@ -47,11 +47,11 @@ class HostKeys:
         if self._slow is None:
             self._slow = asyncio.get_running_loop().run_in_executor(_worker, self._make)
 
-    async def pairs(self, *, wait: bool) -> list[SSHLocalKeyPair]:
-        """Fresh key pairs in the order of sshd's HostKey lines; without ``wait`` only those that are there."""
+    async def pairs(self, *, wait: float) -> list[SSHLocalKeyPair]:
+        """Fresh key pairs in the order of sshd's HostKey lines: those that are there after ``wait`` seconds at most."""
         self.begin()
         if wait and self._slow is not None:
-            await asyncio.shield(self._slow)
+            await asyncio.wait([self._slow], timeout=wait)
         done = self._slow is not None and self._slow.done()
         slow = [self._slow.result()] if done and self._slow is not None else []
         return [SSHLocalKeyPair(key, None, None, None) for key in (*slow, *self._quick)]
