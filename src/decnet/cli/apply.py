@@ -64,7 +64,8 @@ def command(
     with world(name, state_dir) as machine, state.lock(state_dir, name, "apply", lock_timeout, waiting):
         prepared = prepare(document, state_dir, machine)
         show_warnings(prepared.built.network.warnings, as_json=as_json)
-        machine.check(declared.resource for declared in prepared.desired.resources.values())
+        if not prepared.plan.empty:
+            machine.check(declared.resource for declared in prepared.desired.resources.values())
         if not as_json:
             click.echo(engine.render_plan(prepared.plan, colour=wants_colour(sys.stdout)), nl=False)
         if show_diff and not as_json:
