@@ -32,7 +32,7 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    except Exception as error:
+    except Exception as error:  # a bug of ours: told in words, with its traceback for developers only
         if os.environ.get("DECNET_DEVELOPER", "").lower() == "true":
             raise
         click.echo(f"internal error: {type(error).__name__}: {error}", err=True)

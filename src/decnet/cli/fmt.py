@@ -69,7 +69,7 @@ def _replace(file: Path, text: str) -> None:
                 out.write(text)
             Path(name).chmod(stat.S_IMODE(target.stat().st_mode))
             Path(name).replace(target)
-        except BaseException:
+        except BaseException:  # whatever ends this, no half-written file stays; raised again
             Path(name).unlink(missing_ok=True)
             raise
     except OSError as error:

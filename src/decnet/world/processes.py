@@ -163,7 +163,7 @@ class Processes:
         except (FileNotFoundError, ConnectionRefusedError):
             connection.close()
             return None
-        except BaseException:
+        except BaseException:  # whatever ends this, the socket is closed; raised again
             connection.close()
             raise
         return connection

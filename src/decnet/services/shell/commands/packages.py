@@ -73,8 +73,8 @@ async def apt(run: Run) -> int:
 
 async def _update(run: Run) -> int:
     for line, host in (
-        ("Err:1 http://deb.debian.org/debian bookworm InRelease", "deb.debian.org"),
-        ("Err:2 http://deb.debian.org/debian-security bookworm-security InRelease", "deb.debian.org"),
+        ("Err:1 http://apt-mirror/debian bookworm InRelease", "apt-mirror"),
+        ("Err:2 http://apt-mirror/debian-security bookworm-security InRelease", "apt-mirror"),
     ):
         await asyncio.sleep(2.5)
         await run.out(f"{line}\n  Temporary failure resolving '{host}'\n")
@@ -82,7 +82,7 @@ async def _update(run: Run) -> int:
         "Reading package lists... Done\nBuilding dependency tree... Done\nReading state information... Done\nAll packages are up to date.\n"
     )
     await run.err(
-        "W: Failed to fetch http://deb.debian.org/debian/dists/bookworm/InRelease  Temporary failure resolving 'deb.debian.org'\nW: Some index files failed to download. They have been ignored, or old ones used instead.\n"
+        "W: Failed to fetch http://apt-mirror/debian/dists/bookworm/InRelease  Temporary failure resolving 'apt-mirror'\nW: Some index files failed to download. They have been ignored, or old ones used instead.\n"
     )
     return 0
 
@@ -192,9 +192,9 @@ async def apk(run: Run) -> int:
         for name in names:
             run.session.note_download("apk", name)
         await asyncio.sleep(3)
-        await run.out("fetch https://dl-cdn.alpinelinux.org/alpine/v3.20/main/x86_64/APKINDEX.tar.gz\n")
+        await run.out("fetch https://alpine-mirror/alpine/v3.20/main/x86_64/APKINDEX.tar.gz\n")
         await run.err(
-            "WARNING: updating and opening https://dl-cdn.alpinelinux.org/alpine/v3.20/main: temporary error (try again later)\n"
+            "WARNING: updating and opening https://alpine-mirror/alpine/v3.20/main: temporary error (try again later)\n"
         )
         if verb == "add":
             await run.err(
@@ -221,7 +221,7 @@ async def pacman(run: Run) -> int:
     await run.out(":: Synchronizing package databases...\n")
     await asyncio.sleep(4)
     await run.err(
-        "error: failed retrieving file 'core.db' from geo.mirror.pkgbuild.com : Could not resolve host: geo.mirror.pkgbuild.com\nerror: failed to synchronize all databases (download library error)\n"
+        "error: failed retrieving file 'core.db' from arch-mirror : Could not resolve host: arch-mirror\nerror: failed to synchronize all databases (download library error)\n"
     )
     return 1
 
