@@ -172,7 +172,7 @@ async def rpm(run: Run) -> int:
             run.session.note_download(run.name, name)
         await asyncio.sleep(6)
         await run.err(
-            "Error: Failed to download metadata for repo 'baseos': Cannot prepare internal mirrorlist: Curl error (6): Couldn't resolve host name for https://mirrors.rockylinux.org/mirrorlist?arch=x86_64&repo=BaseOS-9 [Could not resolve host: mirrors.rockylinux.org]\n"
+            "Error: Failed to download metadata for repo 'baseos': Cannot prepare internal mirrorlist: Curl error (6): Couldn't resolve host name for https://dnf-mirror/mirrorlist?arch=x86_64&repo=BaseOS-9 [Could not resolve host: dnf-mirror]\n"
         )
         return 1
     await run.lines(
