@@ -7,7 +7,8 @@ BIN    := $(VENV)/bin
 SUDO   := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 APT    := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get
 
-# Programs that the tests use as clients, scanners and reference servers, and the packages they come from.
+# Programs that the tests use as clients, scanners and reference servers, and the packages they come from. While they are
+# installed a policy-rc.d keeps their services from starting (invoke-rc.d(8)).
 TEST_PACKAGES := apache2-bin curl iproute2 iputils-ping nftables nginx-light nmap openssh-client openssh-server openssh-sftp-server \
                  procps redis-server redis-tools sshpass tcpdump
 
@@ -45,11 +46,10 @@ setup: $(BIN)/decnet
 setup-test: $(VENV)/.test
 	@missing=""; for package in $(TEST_PACKAGES); do \
 	    dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$package"; done; \
-	    if [ -n "$$missing" ]; then echo "installing$$missing"; $(APT) update -qq; \
-	    printf '#!/bin/sh\nexit 101\n' >/tmp/policy-rc.$$$$; \
-	    $(SUDO) install -m 755 /tmp/policy-rc.$$$$ /usr/sbin/policy-rc.d; \
-	    $(APT) install -y -qq --no-install-recommends $$missing >/dev/null; status=$$?; \
-	    $(SUDO) rm -f /usr/sbin/policy-rc.d /tmp/policy-rc.$$$$; exit $$status; fi
+	    [ -z "$$missing" ] || $(SUDO) sh -c 'set -e; echo "installing $$*"; policy=/usr/sbin/policy-rc.d; \
+	    [ -e $$policy ] || { printf "#!/bin/sh\nexit 101\n" >$$policy; chmod 755 $$policy; trap "rm -f $$policy" EXIT; }; \
+	    export DEBIAN_FRONTEND=noninteractive; apt-get update -qq; \
+	    apt-get install -y -qq --no-install-recommends $$* >/dev/null' install $$missing
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "decnet needs Python 3.11 or later"; exit 1; }
