@@ -62,18 +62,22 @@ class Control:
 
     async def _converse(self, connection: socket.socket) -> None:
         self._connections += 1
-        with connection, contextlib.suppress(ConnectionError):
-            while packet := await _receive(connection):
-                message, descriptors = packet
-                try:
-                    async with self._turn:
-                        reply = await self._answer(message, descriptors)
-                finally:
-                    for descriptor in descriptors:
-                        with contextlib.suppress(OSError):
-                            os.close(descriptor)
-                await asyncio.get_running_loop().sock_sendall(connection, msgspec.json.encode(reply))
-        self._connections -= 1
+        try:
+            with connection, contextlib.suppress(ConnectionError):
+                while packet := await _receive(connection):
+                    await self._reply(connection, *packet)
+        finally:
+            self._connections -= 1
+
+    async def _reply(self, connection: socket.socket, message: bytes, descriptors: list[int]) -> None:
+        try:
+            async with self._turn:
+                reply = await self._answer(message, descriptors)
+        finally:
+            for descriptor in descriptors:
+                with contextlib.suppress(OSError):
+                    os.close(descriptor)
+        await asyncio.get_running_loop().sock_sendall(connection, msgspec.json.encode(reply))
 
     async def _answer(self, message: bytes, descriptors: list[int]) -> Reply:
         try:
