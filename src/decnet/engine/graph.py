@@ -47,7 +47,7 @@ class Op:
 
 def label(id_: Id) -> str:
     """``link web-01/eth0``, as a person reads it."""
-    return f"{id_.kind.value} {id_.owner}/{id_.part}" if id_.part else f"{id_.kind.value} {id_.owner}"
+    return f"{id_.kind.value} {'/'.join(filter(None, id_[1:]))}"
 
 
 def ops(steps: Mapping[Id, Step]) -> tuple[Op, ...]:

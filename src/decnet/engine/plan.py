@@ -104,8 +104,7 @@ def _rows(
 ) -> tuple[tuple[Change, ...], tuple[Change, ...]]:
     owners: defaultdict[Id, list[Delta]] = defaultdict(list)
     for delta in deltas:
-        kind = Kind.LAN if delta.id.kind is Kind.LAN else Kind.DECOY
-        owners[Id(kind, delta.id.owner)].append(delta)
+        owners[_owner(delta.id)].append(delta)
     changes: list[Change] = []
     drift: list[Change] = []
     for owner, own in owners.items():
@@ -117,6 +116,11 @@ def _rows(
     untold = decision.replaced - {owner.owner for owner in owners if owner.kind is Kind.DECOY}
     changes.extend(_moved(decoy, saved, observed.sessions) for decoy in sorted(untold))
     return tuple(sorted(changes, key=_order)), tuple(drift)
+
+
+def _owner(id_: Id) -> Id:
+    """What a row of the plan is about: the LAN, the sink, or the decoy that a resource belongs to."""
+    return id_ if id_.kind in {Kind.LAN, Kind.SINK} else Id(Kind.DECOY, id_.owner)
 
 
 def _change(

@@ -35,7 +35,10 @@ class Kind(StrEnum):
 
 
 class Id(NamedTuple):
-    """Identifies a resource within a network: ``link/web-01/eth0``, ``service/web-01/ssh``, ``lan/default``."""
+    """Identifies a resource within a network: ``link/web-01/eth0``, ``service/web-01/ssh``, ``lan/default``, ``sink/siem``.
+
+    ``owner`` is the decoy or the LAN; a sink, which is nobody's, has a ``part`` only.
+    """
 
     kind: Kind
     owner: str
@@ -50,6 +53,7 @@ class Driver(StrEnum):
 
     BRIDGE = "bridge"
     MACVLAN = "macvlan"
+    IPVLAN = "ipvlan"
 
 
 def _field(policy: Policy, default: Any = dataclasses.MISSING) -> Any:
@@ -74,6 +78,12 @@ class Lan:
     address: str = _field(Policy.LIVE, "")
     mtu: int = _field(Policy.LIVE, 1500)
     up: bool = _field(Policy.LIVE, True)
+    vlan: int = _field(Policy.REPLACE, 0)
+    """Tag of the LAN on ``interface`` (IEEE 802.1Q); 0 is none."""
+    subnet6: str = _field(Policy.REPLACE, "")
+    address6: str = _field(Policy.LIVE, "")
+    bridges: int = _field(Policy.LIVE, 1)
+    """Bridges that together are this LAN: one takes 1,023 ports."""
 
     @property
     def id(self) -> Id:
@@ -82,7 +92,11 @@ class Lan:
 
 @dataclass(frozen=True, slots=True)
 class Decoy:
-    """A namespace that carries one decoy. ``hostname``, ``os`` … are kept for ``status``, the machine has no say."""
+    """A namespace that carries one decoy. ``hostname``, ``os`` … are kept for ``status``, the machine has no say.
+
+    ``egress`` are the connections that the namespace's packet filter lets it open (``("tcp 198.51.100.0/24 53",)``),
+    sorted. Found on a machine, ``("missing",)`` is a namespace without our rules, ``("altered",)`` one with others.
+    """
 
     name: str = _field(Policy.COMPUTED)
     hostname: str = _field(Policy.IGNORED, "")
@@ -91,6 +105,7 @@ class Decoy:
     group: str = _field(Policy.IGNORED, "")
     runtime: str = _field(Policy.REPLACE, "netns")
     protect: bool = _field(Policy.IGNORED, False)
+    egress: tuple[str, ...] = _field(Policy.LIVE, ())
 
     @property
     def id(self) -> Id:
@@ -113,6 +128,9 @@ class Link:
     gateway: str = _field(Policy.LIVE, "")
     mtu: int = _field(Policy.LIVE, 1500)
     up: bool = _field(Policy.LIVE, True)
+    address6: str = _field(Policy.REPLACE, "")
+    """IPv6 address with prefix length; empty is a decoy without IPv6."""
+    gateway6: str = _field(Policy.LIVE, "")
 
     @property
     def id(self) -> Id:
@@ -147,7 +165,21 @@ class Service:
         return Id(Kind.SERVICE, self.decoy, self.name)
 
 
-Resource = Lan | Decoy | Link | Stack | Service
+@dataclass(frozen=True, slots=True)
+class Sink:
+    """Where the events of a network go beside its own log. ``bundle`` is the content hash of all that it is made of."""
+
+    name: str = _field(Policy.COMPUTED)
+    type: str = _field(Policy.LIVE)
+    target: str = _field(Policy.LIVE)
+    bundle: str = _field(Policy.LIVE)
+
+    @property
+    def id(self) -> Id:
+        return Id(Kind.SINK, "", self.name)
+
+
+Resource = Lan | Decoy | Link | Stack | Service | Sink
 
 
 def policies(kind: type[Resource]) -> dict[str, Policy]:

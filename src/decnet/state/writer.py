@@ -13,7 +13,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from decnet.errors import Span, StateError
 from decnet.spec import Identity
-from decnet.spec.resources import Id, Resource, Service
+from decnet.spec.resources import Id, Resource, Service, Sink
 from decnet.state import schema
 from decnet.state.database import guarded, reading
 from decnet.state.documents import HASH_VERSION, decode, digest, encode
@@ -151,7 +151,7 @@ class Store:
         blobs = [
             {"hash": effect.saved.resource.bundle, "content": effect.content}
             for effect in effects
-            if effect.saved and effect.content is not None and isinstance(effect.saved.resource, Service)
+            if effect.saved and effect.content is not None and isinstance(effect.saved.resource, Service | Sink)
         ]
         if blobs:
             self._connection.execute(insert(schema.blob).on_conflict_do_nothing(), blobs)
@@ -272,7 +272,7 @@ def _entries(connection: Connection, network: str, state: str) -> Iterator[Entry
 
 def _bundles(resources: Mapping[Id, Saved]) -> Iterator[str]:
     for saved in resources.values():
-        if isinstance(saved.resource, Service):
+        if isinstance(saved.resource, Service | Sink):
             yield saved.resource.bundle
 
 
@@ -286,7 +286,7 @@ def _row(network: str, saved: Saved) -> dict[str, object]:
         "document": document,
         "hash": digest(document),
         "hash_version": HASH_VERSION,
-        "blob": resource.bundle if isinstance(resource, Service) else None,
+        "blob": resource.bundle if isinstance(resource, Service | Sink) else None,
         "file": saved.span.file,
         "line": saved.span.line,
     }

@@ -10,6 +10,7 @@ from decnet.spec.resources import (
     Policy,
     Resource,
     Service,
+    Sink,
     Stack,
     policies,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "Policy",
     "Resource",
     "Service",
+    "Sink",
     "Stack",
     "World",
     "policies",

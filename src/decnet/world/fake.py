@@ -25,6 +25,7 @@ from decnet.spec.resources import (
     Policy,
     Resource,
     Service,
+    Sink,
     Stack,
     policies,
 )
@@ -167,9 +168,10 @@ class FakeWorld:
                 kept = dict(there.sysctls) if isinstance(there, Stack) else {}
                 resource = Stack(resource.decoy, tuple(sorted({**kept, **dict(resource.sysctls)}.items())))
             case Service():
-                self._check_service(resource, content, fields)
-                if content is not None:
-                    self.contents[resource.id] = content
+                self._check_service(resource)
+                self._take_content(resource, content, fields)
+            case Sink():
+                self._take_content(resource, content, fields)
             case Decoy():
                 pass
         self.resources[resource.id] = resource
@@ -199,12 +201,18 @@ class FakeWorld:
                 if other.address == link.address and other.parent == link.parent:
                     raise WorldError(f"{link.id}: address already in use: {link.address} of {other.id}")
 
-    def _check_service(self, service: Service, content: bytes | None, fields: frozenset[str] | None) -> None:
+    def _take_content(
+        self, resource: Service | Sink, content: bytes | None, fields: frozenset[str] | None
+    ) -> None:
+        if content is not None:
+            self.contents[resource.id] = content
+        elif fields is None or "bundle" in fields:
+            raise WorldError(f"{resource.id}: no bundle given")
+
+    def _check_service(self, service: Service) -> None:
         self._get(Id(Kind.DECOY, service.decoy))
         if not any(id_.kind is Kind.LINK and id_.owner == service.decoy for id_ in self.resources):
             raise WorldError(f"{service.id}: {service.decoy} has no link to listen on")
-        if content is None and (fields is None or "bundle" in fields):
-            raise WorldError(f"{service.id}: no bundle given")
         for other in self.resources.values():
             if isinstance(other, Service) and other.decoy == service.decoy and other.name != service.name:
                 taken = set(other.ports) & set(service.ports)
