@@ -6,6 +6,8 @@
     ├── MissingCapability      exit 1   the process or the kernel lacks something; says which, and how to get it
     ├── StateError             exit 1   the saved state cannot be read, written or believed
     │   └── LockHeld           exit 1   somebody else holds the lock; says who
+    ├── StalePlan              exit 1   what a saved plan was made from has moved
+    ├── AddressInUse           exit 1   somebody on the LAN has an address that was to be used
     └── WorldError             exit 1   the machine refused an operation
 
 A `Problem` is one finding in a file: a value, collected by the dozen and shown all at once.
@@ -92,6 +94,14 @@ class StateError(DecnetError):
 
 class LockHeld(StateError):  # noqa: N818
     """Another command holds the network's lock."""
+
+
+class StalePlan(DecnetError):  # noqa: N818
+    """What a saved plan was made from has moved."""
+
+
+class AddressInUse(DecnetError):  # noqa: N818
+    """Somebody on the LAN answers for an address that was to be used."""
 
 
 class WorldError(DecnetError):

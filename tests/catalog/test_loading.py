@@ -71,7 +71,7 @@ def test_a_base_gives_personas_key_by_key(tmp_path):
     archetype = load([tmp_path]).archetypes["ward-printer"]
     assert archetype.personas["http"] == {"fake_app": "printer", "site": "ward"}
     assert archetype.vendors == ("brother",)
-    assert archetype.services == ("http", "https")
+    assert archetype.services == ("http", "https", "telnet")
 
 
 def test_a_folder_that_is_not_there_has_no_profiles(tmp_path):

@@ -263,7 +263,7 @@ def test_a_well_known_prefix_is_with_its_vendor(prefix, vendor):
 @pytest.mark.parametrize("name", ARCHETYPES)
 def test_an_archetype_names_what_exists(name):
     archetype = CATALOG.archetypes[name]
-    assert set(archetype.services) <= {"ssh", "http", "https", "redis"}
+    assert set(archetype.services) <= {"ssh", "http", "https", "redis", "smtp", "telnet"}
     assert set(archetype.personas) <= set(archetype.services)
     assert archetype.os in CATALOG.oses
     assert set(archetype.distros) <= set(DISTROS)

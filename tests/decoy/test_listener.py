@@ -79,7 +79,7 @@ async def test_connections_past_a_source_s_limit_are_closed_and_told(echo):
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     assert await reader.read() == b""
     (close,) = await closing(events)
-    assert close.data["reason"] == "limit"
+    assert close.data["reason"] == "limit: source"
     for _, one in (*held, (reader, writer)):
         one.close()
 
@@ -99,7 +99,7 @@ async def test_a_session_ends_at_its_time_limit(echo):
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     assert await reader.read() == b""
     (close,) = await closing(events)
-    assert close.data["reason"] == "time limit"
+    assert close.data["reason"] == "limit: time"
     writer.close()
 
 

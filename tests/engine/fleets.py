@@ -137,7 +137,7 @@ def bundles(what: Network, identity: Identity = IDENTITY) -> dict[tuple[str, str
                     ports=tuple((port.number, port.proto, port.tls) for port in served.ports),
                     persona=msgspec.json.encode(served.persona),
                     files={"banner.txt": served.persona.banner.encode(), "motd": one.hostname.encode()},
-                    seed=identity.of(one.name, served.name).bytes(32),
+                    seed=identity.of(one.word, served.name).bytes(32),
                     facts=Facts(one.hostname, what.domain, str(one.ip), one.os.family, "", "UTC", 0.0, 0.0),
                 )
             )
@@ -162,24 +162,24 @@ class Site:
     def declare(self, what: Network, saved: Snapshot) -> Desired:
         return engine.declare(what, bundles(what, saved.identity or IDENTITY), saved)
 
-    def plan(self, what: Network) -> Plan:
+    def plan(self, what: Network, limit: str = "") -> Plan:
         saved, observed = self.look()
-        return engine.plan(self.declare(what, saved), saved, observed)
+        return engine.plan(self.declare(what, saved), saved, observed, engine.Limit.of([limit]))
 
-    def apply(self, what: Network, **options: Any) -> Outcome:
+    def apply(self, what: Network, limit: str = "", **options: Any) -> Outcome:
         with state.lock(self.folder, self.world.network, "test"):
             saved, observed = self.look()
-            plan = engine.plan(self.declare(what, saved), saved, observed)
+            plan = engine.plan(self.declare(what, saved), saved, observed, engine.Limit.of([limit]))
             with state.store(self.folder, self.world.network) as store:
                 options = {"parallelism": self.parallelism, **options}
                 return engine.apply(plan, saved, self.world, store, saved.identity or IDENTITY, **options)
 
-    def destroy(self) -> Outcome:
+    def destroy(self, **options: Any) -> Outcome:
         with state.lock(self.folder, self.world.network, "test"):
             saved, observed = self.look()
             plan = engine.destroy_plan(saved, observed)
             with state.store(self.folder, self.world.network) as store:
-                return engine.destroy(plan, saved, self.world, store)
+                return engine.destroy(plan, saved, self.world, store, **options)
 
     def text(self, what: Network) -> str:
         return engine.render_plan(self.plan(what))

@@ -221,3 +221,61 @@ def test_what_an_apply_did_not_bring_about_is_seen_in_the_status(tmp_path):
     world.refuse.clear()
     assert site.apply(TWO).exit_code == 0
     assert engine.status(*site.look()).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("percent", "failed", "done"),
+    [
+        (100, 2, True),
+        (50, 2, True),
+        (49, 2, False),
+        (20, 1, True),
+        (19, 1, False),
+        (0, 1, False),
+        (0, 0, True),
+    ],
+)
+def test_too_many_decoys_that_fail_stop_the_rest(percent, failed, done):
+    """Five decoys, two of which are refused; what ran already is drained."""
+    names = ["a", "b", "c", "d"] if failed == 2 else ["a", "b", "c", "d", "e"]
+    world = World(refuse=[f"link/{name}/eth0" for name in names[:failed]])
+    what = network(*(decoy(name, number) for number, name in enumerate(names, 1)))
+    outcome = execute(ops_for(what), world, Journal(), parallelism=1, fail_percent=percent)
+    last = f"create service {names[-1]}/ssh"
+    assert (last in {op.label for op in outcome.done}) is done
+    assert outcome.stopped is not done
+    if not done:
+        assert (
+            f"decoys failed, more than {percent} percent"
+            in {op.label: why for op, why in outcome.skipped}[last]
+        )
+
+
+def test_a_lan_that_fails_is_no_decoy():
+    outcome = execute(ops_for(TWO), World(refuse=["lan/default"]), Journal(), fail_percent=0)
+    assert not outcome.stopped
+    assert {op.label for op in outcome.done} == {"create decoy web-01", "create decoy db-02"}
+
+
+def test_destroy_op_by_op_ends_where_the_stroke_does(tmp_path):
+    one, other = Site(tmp_path / "one"), Site(tmp_path / "other")
+    for site, options in ((one, {}), (other, {"parallelism": 3})):
+        site.apply(TWO)
+        assert site.destroy(**options).exit_code == 0
+        assert site.world.resources == {}
+        assert not site.folder.exists()
+    assert one.world.acts[-1:] == ["remove all office"]
+    assert "remove link/web-01/eth0" in other.world.acts
+
+
+def test_destroy_op_by_op_can_be_stopped_and_goes_on(tmp_path):
+    site = Site(tmp_path / "state")
+    site.apply(TWO)
+    done = []
+    watch = lambda progress, op, _: done.append(op) if progress is Progress.DONE else None  # noqa: E731
+    outcome = site.destroy(parallelism=1, watch=watch, stop=lambda: len(done) >= 2)
+    assert (outcome.stopped, outcome.exit_code) == (True, 3)
+    saved, _ = site.look()
+    assert set(saved.resources) == set(site.world.resources)
+    assert site.destroy().exit_code == 0
+    assert not site.folder.exists()

@@ -132,7 +132,8 @@ def test_a_replacement_says_what_it_drops(site):
     site.apply(network(decoy("web-01", 1)))
     site.world.sessions["web-01"] = 1
     (change,) = site.plan(network(decoy("web-01", 2))).changes
-    assert change.cost == "drops 1 open session"
+    assert change.cost == "drops 1 open session, address changes, MAC changes"
+    assert [one.code.value for one in change.costs] == ["sessions-dropped", "address-changed", "mac-changed"]
 
 
 def test_a_lost_setting_of_the_machine_is_repaired(site):

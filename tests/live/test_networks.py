@@ -41,7 +41,7 @@ SSH = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "
 @pytest.fixture
 def decnet(lab: Lab, tmp_path: Path):
     before = lab.snapshot()
-    command = Command(tmp_path / "state")
+    command = Command(tmp_path / "state", supervised=False)
     yield command
     command("destroy", "--yes", "lab")
     assert lab.snapshot() == before

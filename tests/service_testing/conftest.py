@@ -1,6 +1,7 @@
 """A service on loopback: the real templates, the real server, real sockets, for real clients."""
 
 import asyncio
+import dataclasses
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -62,11 +63,14 @@ def rendered(
     seed: str = "",
     secret: bytes = b"s" * 32,
     name: str = "unit",
+    beside: tuple[str, ...] = (),
 ) -> ServiceBundle:
-    """The bundle of one service of a one-decoy network, through the real templates."""
+    """The bundle of one service of a one-decoy network, through the real templates; ``beside`` it run others."""
     known = catalog.load()
     kind = services()[service]
     declared = Service(service, kind, kind.ports, kind.persona(**(persona or {})), HERE)
+    others = (services()[other] for other in beside)
+    further = tuple(Service(other.name, other, other.ports, other.persona(), HERE) for other in others)
     decoy = Decoy(
         name=name,
         group=name,
@@ -78,7 +82,7 @@ def rendered(
         os=known.oses[os],
         distro=known.distros[distro] if distro else None,
         archetype="",
-        services=(declared,),
+        services=(declared, *further),
         runtime=Runtime.NETNS,
         uptime=35 * 86400,
         protect=False,
@@ -113,6 +117,10 @@ async def serve() -> AsyncIterator[Serve]:
         events: list[Event] = []
         sockets = [socket.create_server(("127.0.0.1", 0), backlog=512) for _ in bundle.ports]
         ports = tuple(one.getsockname()[1] for one in sockets)
+        # A server that tells its ports apart is to know these.
+        bundle = dataclasses.replace(
+            bundle, ports=tuple((at, *usual[1:]) for at, usual in zip(ports, bundle.ports, strict=True))
+        )
         place = Place("unit", bundle.decoy, service)
         listener = Listener(place, sockets, handler(bundle), events.append, limits)
         started.append(Running(ports, listener, bundle, events))

@@ -11,11 +11,11 @@ from decnet.decoy.fleet import setting
 from decnet.services import personas
 from decnet.services.accounts import Credential
 from decnet.services.service import Facts
+from decnet.services.shell.editor import Editor, Interrupted
 from decnet.services.shell.machine import Machine
 from decnet.services.shell.session import Shell
 from decnet.services.shell.streams import BytesInput, BytesOutput
 from decnet.services.ssh import Ident, Persona
-from decnet.services.ssh.editor import Editor, Interrupted
 from decnet.services.ssh.server import Server
 from decnet.services.ssh.sftp import Sftp
 from decnet.services.ssh.sntrup import HALF, P, Q, decode, encode, multiply

@@ -100,7 +100,7 @@ def test_a_lan_without_decoys_is_not_made() -> None:
 @pytest.mark.parametrize(
     ("general", "code"),
     [
-        ("driver = ipvlan", "unsupported"),
+        ("driver = ipvlan", "no-interface"),
         ("runtime = docker", "unsupported"),
         ("driver = token-ring", "unknown-driver"),
         ("runtime = vm", "unknown-runtime"),

@@ -115,10 +115,7 @@ def test_a_file_of_the_older_format() -> None:
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("[w]\nservices = redis\nip6 = 2001:db8::7/64\n", 6),
-        ("[w]\nservices = redis\nisolation = decoy\n", 6),
-        ("[w]\nservices = redis\negress = tcp:10.0.0.0/8:443\n", 6),
-        ("[w]\nservices = redis\nlimits = connections=5\n", 6),
+        ("[w]\nservices = redis\nlimits = connections=5, memory=128M\n", 6),
         ("[w]\nservices = redis\n[sink-x]\ntype = syslog\n", 6),
         ("[w]\nservices = redis\n[w.http]\nsite = x\n", 6),
         ("[w]\namount = 2\nservices = redis\n[w-02.http]\nsite = x\n", 7),
@@ -132,7 +129,7 @@ def test_what_has_no_effect_is_said(text: str, line: int) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "[w]\nservices = redis\negress = deny\nisolation = shared\n[sink-x]\ntype = file\n",
+        "[w]\nservices = redis\negress = deny\nisolation = decoy\nlimits = connections=5, memory=128M\n[sink-x]\ntype = file\n",
         "[_x]\nservices = redis\n[_x.http]\nsite = x\n[w : _x]\n",
         "[DEFAULT]\nservices = redis\n[DEFAULT.http]\nsite = x\n[w]\n",
     ],

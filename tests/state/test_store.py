@@ -70,7 +70,10 @@ def test_what_was_written_is_read_back(folder):
     assert saved.intents == ()
     assert saved.contents["abc"] == b"{}"
     assert saved.held() == Held(
-        {"web-01": IPv4Address("198.51.100.9")}, {"default": IPv4Network("198.51.100.0/24")}
+        {"web-01": IPv4Address("198.51.100.9")},
+        {"default": IPv4Network("198.51.100.0/24")},
+        {"web-01": "web-01"},
+        {"web-01": "02:00:00:00:00:01"},
     )
 
 

@@ -28,7 +28,7 @@ def test_a_link_is_read_as_pyroute2_wrote_it():
         ("IFLA_LINKINFO", {"attrs": [("IFLA_INFO_KIND", "macvlan")]}),
     ]
     message.encode()
-    assert netlink._link(body(bytearray(message.data))) == netlink.LinkSeen(
+    assert netlink.parse_link(body(bytearray(message.data))) == netlink.LinkSeen(
         ifindex=7,
         name="dl0123456789ab",
         group=0x64000001,
@@ -54,7 +54,7 @@ def test_a_refusal_carries_the_kernels_words():
 
 @pytest.mark.parametrize("junk", [b"", b"\0" * 3, b"\0" * 64, b"\1\0\2\0" * 9, b"\xff" * 40])
 def test_junk_ends(junk):
-    assert len(list(netlink._split(junk))) <= 4
+    assert len(list(netlink.split(junk))) <= 4
     assert len(netlink._attributes(junk, 0)) <= 1
 
 

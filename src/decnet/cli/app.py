@@ -13,15 +13,22 @@ COMMANDS = {
     "plan": "Show what apply would change, and why.",
     "apply": "Make the world match the file.",
     "destroy": "Take down what decnet owns of a network.",
+    "adopt": "Make a lost state anew from what is on the machine.",
     "status": "Show each decoy: up, down or drifted.",
     "events": "Show what visitors did.",
     "diff": "Compare rendered files with the applied ones.",
     "show": "Show one decoy after inheritance, each value with its origin.",
+    "graph": "Draw the topology as text, DOT or SVG.",
     "render": "Write every bundle as files, for review.",
     "fmt": "Bring a file into the canonical layout.",
     "schema": "Describe every section and key.",
+    "supervise": "Keep an applied network as it was applied, in the foreground.",
+    "unit": "Print a systemd unit that brings networks back after a reboot.",
+    "identity": "Export and import what a network is recognised by.",
     "completion": "Print the shell completion script.",
 }
+HIDDEN = frozenset({"repair"})
+"""What programs of ours run, not people."""
 
 
 class _Lazy(click.Group):
@@ -29,7 +36,7 @@ class _Lazy(click.Group):
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in COMMANDS:
+        if cmd_name not in COMMANDS and cmd_name not in HIDDEN:
             return None
         command = importlib.import_module(f"decnet.cli.{cmd_name}").command
         return command if isinstance(command, click.Command) else None
@@ -37,7 +44,7 @@ class _Lazy(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+        if args and args[0] not in COMMANDS and args[0] not in HIDDEN and not args[0].startswith("-"):
             from difflib import get_close_matches
 
             near = get_close_matches(args[0], COMMANDS, 1)

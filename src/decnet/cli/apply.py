@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
-import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 import click
 
-from decnet.cli.options import env_option, file_argument, json_option, lock_option, state_option
+from decnet.cli.interrupts import interruptible
+from decnet.cli.options import (
+    env_option,
+    fail_percent_option,
+    file_argument,
+    json_option,
+    limit_option,
+    lock_option,
+    parallelism_option,
+    state_option,
+)
+from decnet.errors import UsageError
 
 if TYPE_CHECKING:
-    from decnet.engine import Desired
+    from decnet.engine import Desired, KeptPlan, Limit
     from decnet.world import World
+    from decnet.world.supervision import Place
 
 _PARTLY = 3
 
 
 @click.command("apply", epilog="Example: sudo decnet apply --yes network.ini")
 @file_argument
+@click.argument("plan_file", metavar="[PLAN]", required=False, type=click.Path(path_type=Path))
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 @env_option
 @json_option
@@ -30,39 +39,46 @@ _PARTLY = 3
     "--diff", "show_diff", is_flag=True, help="Show the rendered files that change, as a unified diff."
 )
 @click.option("-v", "--verbose", is_flag=True, help="A line for every operation.")
-@click.option(
-    "--parallelism",
-    type=click.IntRange(1, 64),
-    default=8,
-    show_default=True,
-    metavar="N",
-    help="Operations at once.",
-)
+@limit_option
+@parallelism_option("Operations at once.", 8)
+@fail_percent_option
+@click.option("--ignore-in-use", is_flag=True, help="Use addresses that somebody on the LAN answers for.")
+@click.option("--no-supervisor", is_flag=True, help="Leave nothing behind that restarts and repairs.")
 @lock_option
 @state_option
 def command(
     file: Path,
+    plan_file: Path | None,
     yes: bool,
     env: str,
     as_json: bool,
     show_diff: bool,
     verbose: bool,
+    limits: tuple[str, ...],
     parallelism: int,
+    fail_percent: int,
+    ignore_in_use: bool,
+    no_supervisor: bool,
     lock_timeout: float,
     state_dir: Path,
 ) -> None:
-    """Make the world match the file: plan, ask, execute, look again. A second apply changes nothing."""
+    """Make the world match the file: plan, ask, execute, look again. A second apply changes nothing.
+
+    With a PLAN that `decnet plan --out` saved, exactly that is done, without asking; when what it was made from has
+    moved since, nothing is.
+    """
     from decnet import engine, ini, state
     from decnet.cli.output import print_json, show_warnings, wants_colour
-    from decnet.cli.pipeline import world
+    from decnet.cli.pipeline import place, world
     from decnet.cli.planning import prepare
     from decnet.cli.progress import watching
     from decnet.spec import network_name
 
+    was, limit, env = _kept(plan_file, limits, env)
     document = ini.load(file, env)
     name = network_name(document)
     with world(name, state_dir) as machine, state.lock(state_dir, name, "apply", lock_timeout, waiting):
-        prepared = prepare(document, state_dir, machine)
+        prepared = prepare(document, state_dir, machine, limit, was)
         show_warnings(prepared.built.network.warnings, as_json=as_json)
         if not prepared.plan.empty:
             machine.check(declared.resource for declared in prepared.desired.resources.values())
@@ -72,12 +88,15 @@ def command(
             from decnet.cli.diffs import unified
 
             click.echo(unified(prepared.desired, prepared.saved), nl=False)
-        if not prepared.plan.empty and not agreed(yes or as_json, "Apply these changes?"):
+        if not ignore_in_use:
+            engine.refuse(prepared.taken)
+        if not prepared.plan.empty and not agreed(yes or as_json or bool(was), "Apply these changes?"):
             return
+        supervise(place(name, state_dir), wanted=not no_supervisor)
         with (
             state.store(state_dir, name) as store,
             watching(len(prepared.plan.ops), as_json=as_json, verbose=verbose) as watch,
-            _interruptible() as stop,
+            interruptible() as stop,
         ):
             outcome = engine.apply(
                 prepared.plan,
@@ -88,11 +107,12 @@ def command(
                 parallelism=parallelism,
                 watch=watch,
                 stop=stop,
+                fail_percent=fail_percent,
             )
         left = (
             ()
-            if prepared.plan.empty or outcome.exit_code
-            else _left(machine, prepared.desired, state_dir, name)
+            if prepared.plan.empty or outcome.exit_code or was
+            else _left(machine, prepared.desired, state_dir, name, limit)
         )
         if as_json:
             print_json(engine.recap_json(name, outcome))
@@ -103,13 +123,38 @@ def command(
     raise SystemExit(outcome.exit_code or (_PARTLY if left else 0))
 
 
-def _left(machine: World, desired: Desired, state_dir: Path, name: str) -> tuple[str, ...]:
+def _kept(plan_file: Path | None, limits: tuple[str, ...], env: str) -> tuple[KeptPlan | None, Limit, str]:
+    """The saved plan if there is one, with the limit and the environment that it was made with."""
+    from decnet import engine
+    from decnet.cli.plans import read
+
+    if plan_file is None:
+        return None, engine.Limit.of(limits), env
+    was = engine.kept(read(plan_file), str(plan_file))
+    if limits:
+        raise UsageError("a saved plan has its own --limit", hint="give it to plan --out")
+    if env and env != was.env:
+        raise UsageError(f"the plan was made with env {was.env or 'none'}, not {env}", hint="plan again")
+    return was, engine.Limit(was.limit), was.env
+
+
+def _left(machine: World, desired: Desired, state_dir: Path, name: str, limit: Limit) -> tuple[str, ...]:
     """What a second look finds still to be done."""
     from decnet import engine, state
 
     saved = state.read(state_dir, name)
-    after = engine.plan(desired, saved, machine.observe(engine.expected(saved, desired)))
+    after = engine.plan(desired, saved, machine.observe(engine.expected(saved, desired)), limit)
     return tuple(f"{change.resource}: {change.reason}" for change in (*after.changes, *after.drift))
+
+
+def supervise(where: Place, *, wanted: bool) -> None:
+    """Have a supervisor run beside the network, or none. Raises `WorldError`."""
+    from decnet.world import supervision
+
+    if wanted:
+        supervision.ensure(where)
+    else:
+        supervision.end(where.run_dir, where.network)
 
 
 def agreed(yes: bool, question: str) -> bool:
@@ -125,22 +170,3 @@ def agreed(yes: bool, question: str) -> bool:
 def waiting(held: str) -> None:
     """Tell whom a command waits for."""
     click.echo(f"{held}; waiting", err=True)
-
-
-@contextmanager
-def _interruptible() -> Iterator[Callable[[], bool]]:
-    """The first Ctrl-C (or TERM) drains what runs and saves; a second exits at once."""
-    asked: list[int] = []
-
-    def handle(number: int, _: FrameType | None) -> None:
-        if asked:
-            raise KeyboardInterrupt
-        asked.append(number)
-        click.echo("finishing what has begun; once more exits at once", err=True)
-
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: bool(asked)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

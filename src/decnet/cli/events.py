@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from decnet.cli.options import json_option, state_option
+from decnet.cli.options import json_option, state_option, target_argument
 
 if TYPE_CHECKING:
     from decnet.events import Event
 
 
 @click.command("events", epilog="Example: decnet events --follow --type auth.attempt")
-@click.argument("target", metavar="[FILE|NAME]", required=False)
+@target_argument(required=False)
 @click.option("-f", "--follow", is_flag=True, help="Go on with what comes, until interrupted.")
 @click.option("--decoy", "decoys", multiple=True, metavar="NAME", help="Only of this decoy; may be repeated.")
 @click.option(

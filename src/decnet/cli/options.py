@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -42,6 +45,60 @@ def state_option(function: F) -> F:
         show_default=True,
         help="Folder of the state.",
     )(function)
+
+
+def limit_option(function: F) -> F:
+    """``--limit``: only a part of the decoys."""
+    return click.option(
+        "--limit",
+        "limits",
+        multiple=True,
+        metavar="PATTERN",
+        shell_complete=_decoys,
+        help="Only decoys and groups of this name, a shell glob; may be repeated, or a list with commas.",
+    )(function)
+
+
+def parallelism_option(help_text: str, default: int | None = None) -> Callable[[F], F]:
+    """``--parallelism``: how many operations go on at a time."""
+    return click.option(
+        "--parallelism",
+        type=click.IntRange(1, 64),
+        default=default,
+        show_default=default is not None,
+        metavar="N",
+        help=help_text,
+    )
+
+
+def fail_percent_option(function: F) -> F:
+    """``--fail-percent``: when to give up."""
+    return click.option(
+        "--fail-percent",
+        type=click.IntRange(0, 100),
+        default=100,
+        show_default=True,
+        metavar="N",
+        help="Begin nothing more when more than N percent of the decoys have failed.",
+    )(function)
+
+
+def target_argument(*, required: bool) -> Callable[[F], F]:
+    """A network, as its file or its name."""
+    metavar = "FILE|NAME" if required else "[FILE|NAME]"
+    return click.argument("target", metavar=metavar, required=required, shell_complete=_networks)
+
+
+def _decoys(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from decnet.cli.completing import decoys
+
+    return decoys(ctx, parameter, incomplete)
+
+
+def _networks(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    from decnet.cli.completing import networks
+
+    return networks(ctx, parameter, incomplete)
 
 
 def lock_option(function: F) -> F:

@@ -19,6 +19,7 @@ from decnet.services.registry import services
 if TYPE_CHECKING:
     from decnet.state import Snapshot
     from decnet.world.linux import LinuxWorld
+    from decnet.world.supervision import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +37,11 @@ def overlays(file: str, room: str) -> list[Path]:
     return [beside] if beside.is_dir() else []
 
 
-def network(document: ini.Document, saved: Snapshot | None = None) -> tuple[spec.Network, spec.Identity]:
-    """The network of a document on this machine; a throwaway identity where none is saved."""
-    identity = (saved.identity if saved else None) or spec.Identity.fresh()
+def network(
+    document: ini.Document, saved: Snapshot | None = None, identity: spec.Identity | None = None
+) -> tuple[spec.Network, spec.Identity]:
+    """The network of a document on this machine; where none is saved, with ``identity`` or else a throwaway one."""
+    identity = (saved.identity if saved else None) or identity or spec.Identity.fresh()
     built = spec.build(
         document,
         catalog.load(overlays(document.file, "profiles")),
@@ -51,9 +54,11 @@ def network(document: ini.Document, saved: Snapshot | None = None) -> tuple[spec
     return built, identity
 
 
-def build(document: ini.Document, saved: Snapshot | None = None) -> Built:
+def build(
+    document: ini.Document, saved: Snapshot | None = None, identity: spec.Identity | None = None
+) -> Built:
     """The network of a document with everything rendered. Raises `InvalidInput`."""
-    declared, identity = network(document, saved)
+    declared, identity = network(document, saved, identity)
     templates = Templates(overlays(document.file, "templates"))
     return Built(declared, identity, bundles(declared, identity, templates))
 
@@ -63,6 +68,13 @@ def world(name: str, state_dir: Path) -> LinuxWorld:
     from decnet.world.linux import LinuxWorld
 
     return LinuxWorld(name, _run_dir() / name, events_dir(state_dir, name))
+
+
+def place(name: str, state_dir: Path) -> Place:
+    """Where a network's supervisor finds things."""
+    from decnet.world.supervision import Place
+
+    return Place(name, state_dir, _run_dir() / name, events_dir(state_dir, name))
 
 
 def remove_run_dir() -> None:
@@ -117,18 +129,26 @@ def _machine(saved: Snapshot | None) -> spec.Machine:
     """What the host looks like, our own interfaces left out: a network must not stand in its own way."""
     from decnet.spec.resources import Lan
     from decnet.world.host import look
-    from decnet.world.names import lan_interface
+    from decnet.world.names import MOST_BRIDGES, bridge
 
     host = look()
     lans = (
         [one.resource for one in saved.resources.values() if isinstance(one.resource, Lan)] if saved else []
     )
-    ours = {lan_interface(saved.about.network, one.name) for one in lans} if saved else set()
-    addresses = {
-        interface.name: interface.addresses[0]
-        for interface in host.interfaces
-        if interface.addresses and interface.name not in ours
-    }
+    network = saved.about.network if saved else ""
+    ours = {bridge(network, one.name, number) for one in lans for number in range(MOST_BRIDGES)}
+    others = [interface for interface in host.interfaces if interface.name not in ours]
+    addresses = {interface.name: interface.addresses[0] for interface in others if interface.addresses}
     own = {IPv4Network(one.subnet) for one in lans} - {address.network for address in addresses.values()}
     subnets = tuple(subnet for subnet in host.subnets if subnet not in own)
-    return spec.Machine(host.default_interface, host.gateway, addresses, subnets)
+    return spec.Machine(
+        host.default_interface,
+        host.gateway,
+        addresses,
+        subnets,
+        host.default_interface6,
+        host.gateway6,
+        {interface.name: interface.addresses6 for interface in others if interface.addresses6},
+        {interface.name: interface.mtu for interface in host.interfaces},
+        {interface.name: interface.mac for interface in host.interfaces},
+    )

@@ -53,6 +53,7 @@ def command(file: Path, decoy_name: str, env: str, as_json: bool, state_dir: Pat
 def _machine(decoy: Decoy) -> list[tuple[str, str, Span | None]]:
     values = {
         "ip": str(decoy.ip),
+        "ip6": str(decoy.ip6 or ""),
         "mac": decoy.mac,
         "hostname": decoy.hostname,
         "lan": decoy.lan,
@@ -63,6 +64,7 @@ def _machine(decoy: Decoy) -> list[tuple[str, str, Span | None]]:
         "uptime": f"{decoy.uptime // 86400}d{decoy.uptime % 86400 // 3600}h",
         "runtime": decoy.runtime.value,
         "protect": "yes" if decoy.protect else "no",
+        "egress": ", ".join(decoy.egress) or ("deny" if "egress" in decoy.spans else ""),
     }
     aliases = {"os": "nmap_os"}
     return [

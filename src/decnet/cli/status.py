@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from decnet.cli.options import json_option, state_option
+from decnet.cli.options import json_option, limit_option, state_option, target_argument
 
 if TYPE_CHECKING:
-    from decnet.engine import DecoyStatus, Status
+    from decnet.engine import DecoyStatus, SinkStatus, Status
 
-_COLOURS = {"up": "green", "down": "red", "drifted": "yellow"}
+_COLOURS = {
+    "up": "green",
+    "connected": "green",
+    "down": "red",
+    "failing": "red",
+    **dict.fromkeys(("drifted", "connecting", "waiting"), "yellow"),
+}
 
 
 @click.command("status", epilog="Example: decnet status quickstart --json")
-@click.argument("target", metavar="[FILE|NAME]", required=False)
+@target_argument(required=False)
+@limit_option
 @json_option
 @state_option
-def command(target: str | None, as_json: bool, state_dir: Path) -> None:
+def command(target: str | None, limits: tuple[str, ...], as_json: bool, state_dir: Path) -> None:
     """Show each decoy: up, down or drifted. Exits 4 when something is not as applied."""
     from decnet import engine, state
     from decnet.cli.output import print_json
@@ -33,7 +41,7 @@ def command(target: str | None, as_json: bool, state_dir: Path) -> None:
         raise UsageError(f"{name} was never applied here (state in {state_dir})", hint="decnet apply FILE")
     with world(name, state_dir) as machine:
         observed = machine.observe(engine.expected(before))
-    status = engine.status(engine.recover(before, observed), observed)
+    status = engine.status(engine.recover(before, observed), observed, engine.Limit.of(limits))
     if as_json:
         print_json(engine.status_json(status))
     else:
@@ -45,13 +53,18 @@ def _show(status: Status) -> None:
     from decnet.cli.output import wants_colour
 
     colour = wants_colour(sys.stdout)
-    rows = [("DECOY", "STATE", "ADDRESS", "HOSTNAME", "OS", "SERVICES"), *map(_row, status.decoys)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
-        if colour and row[1] in _COLOURS:
-            cells[1] = click.style(cells[1], fg=_COLOURS[row[1]])
-        click.echo("  ".join(cells).rstrip(), color=colour)
+    _table(
+        ("DECOY", "STATE", "ADDRESS", "HOSTNAME", "OS", "SERVICES"), map(_row, status.decoys), colour=colour
+    )
+    if status.sinks:
+        click.echo()
+        _table(
+            ("SINK", "STATE", "TARGET", "SENT", "QUEUED", "DROPPED"), map(_sink, status.sinks), colour=colour
+        )
+        for sink in status.sinks:
+            if sink.error:
+                click.echo(f"{sink.name}: {sink.error}")
+        click.echo()
     for decoy in status.decoys:
         if decoy.detail:
             click.echo(f"{decoy.name}: {decoy.detail}")
@@ -59,8 +72,29 @@ def _show(status: Status) -> None:
         click.echo(line)
     for line in status.unseen:
         click.echo(f"not seen: {line}", err=True)
+    if status.hidden:
+        click.echo(f"{status.hidden} decoy{'s' * (status.hidden != 1)} hidden by --limit")
     up = sum(decoy.state == "up" for decoy in status.decoys)
     click.echo(f"{status.about.network}: {up} of {len(status.decoys)} decoys up")
+
+
+def _table(head: tuple[str, ...], body: Iterable[tuple[str, ...]], *, colour: bool) -> None:
+    """Rows under a head; the second column is a state."""
+    rows = [head, *body]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        if colour and row[1] in _COLOURS:
+            cells[1] = click.style(cells[1], fg=_COLOURS[row[1]])
+        click.echo("  ".join(cells).rstrip(), color=colour)
+
+
+def _sink(sink: SinkStatus) -> tuple[str, ...]:
+    queued = (
+        f"{sink.queued} ({sink.queued_bytes} bytes, {sink.oldest:.0f} s old)" if sink.queued_bytes else "0"
+    )
+    dropped = f"{sink.dropped} ({sink.dropped_bytes} bytes)" if sink.dropped_bytes else str(sink.dropped)
+    return (sink.name, sink.state, sink.target, str(sink.sent), queued, dropped)
 
 
 def _row(decoy: DecoyStatus) -> tuple[str, ...]:

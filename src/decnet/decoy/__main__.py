@@ -1,4 +1,17 @@
-"""The decoy process: started by the privileged side with open descriptors, unprivileged before it serves."""
+"""The decoy process: started by the privileged side with open descriptors, shut in before it serves.
+
+The order matters, each step needs what a later one takes away:
+
+1. imports, which read files;
+2. a view of the machine with nothing in it (`decnet.decoy.view`), which needs root;
+3. no privilege any more (`decnet.decoy.privileges`);
+4. listen() on the control socket: the kernel notes who calls it, and the privileged side goes by that;
+5. the event loop, which makes a socket pair and an epoll descriptor for itself;
+6. the filter of system calls (`decnet.decoy.seccomp`), under which neither could be made.
+
+Then it says that it is ready, and only then the first socket with an attacker at its other end is handed to it. A step
+that the machine refuses ends the process, with a sentence on stderr that the privileged side passes on.
+"""
 
 from __future__ import annotations
 
@@ -9,30 +22,42 @@ import logging
 import os
 import signal
 import socket
+import sys
 from collections.abc import Callable
 from typing import Any
 
+from decnet.decoy import seccomp, view
 from decnet.decoy.control import Control
 from decnet.decoy.fleet import Fleet, preload
+from decnet.decoy.loop import Loop
 from decnet.decoy.privileges import drop
+from decnet.errors import MissingCapability
 from decnet.events import Event, EventType, FileSink, now
 
 _BACKLOG = 64
 
 
 def main() -> None:
-    """Import everything, open nothing more, give up privilege, say that it is ready, serve."""
+    """See above. Ends with status 1 and a sentence when the machine does not let it shut itself in."""
     options = _options()
     preload()
     control = socket.socket(fileno=options.control_fd)
-    drop(options.uid)
-    control.listen(_BACKLOG)
-    gc.freeze()
-    asyncio.run(_serve(options, control))
+    try:
+        library = seccomp.library()
+        events = view.enter(options.events_fd, options.uid)
+        drop(options.uid)
+        control.listen(_BACKLOG)
+        with asyncio.Runner(loop_factory=Loop) as runner:
+            runner.get_loop()
+            gc.freeze()
+            seccomp.load(library, events)
+            runner.run(_serve(options, control, events))
+    except MissingCapability as error:
+        sys.exit(f"{error.message} ({error.hint})")
 
 
-async def _serve(options: argparse.Namespace, control: socket.socket) -> None:
-    sink = FileSink(options.events_fd)
+async def _serve(options: argparse.Namespace, control: socket.socket, events: int) -> None:
+    sink = FileSink(events)
     logging.disable()  # libraries log what attackers send; ours are events, and stderr is no place for either
     asyncio.get_running_loop().set_exception_handler(_teller(options.network, sink))
     work = Control(control, Fleet(options.network, sink.write))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 
-from decnet.decoy.listener import Limits, Listener, Place
+from decnet.decoy.budget import Place
+from decnet.decoy.listener import Listener
 from decnet.decoy.protocol import Running, ServiceBundle
+from decnet.decoy.watch import Listening, Name, Watch
 from decnet.events import Event
-from decnet.services import Create, Handler, Service, Setting, personas
+from decnet.services import Create, Handler, Port, Service, Setting, personas
 from decnet.services.neighbours import settle
 from decnet.services.registry import services
 
@@ -25,11 +28,11 @@ class _Entry:
 class Fleet:
     """The running services of one process, by decoy and service."""
 
-    def __init__(self, network: str, send: Callable[[Event], None], limits: Limits | None = None) -> None:
+    def __init__(self, network: str, send: Callable[[Event], None]) -> None:
         self._network = network
         self._send = send
-        self._limits = limits
-        self._entries: dict[tuple[str, str], _Entry] = {}
+        self._entries: dict[Name, _Entry] = {}
+        self.watch = Watch(self._look)
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -47,29 +50,46 @@ class Fleet:
         entry = self._entries.get(name)
         if entry is not None and not sockets:
             entry.listener.handler = handler(bundle, entry.listener.handler)
+            entry.listener.limits = bundle.limits
             entry.bundle = digest
             return
         if not sockets:
             raise ValueError(f"{bundle.service} does not run on {bundle.decoy}: its sockets are needed")
         fresh = handler(bundle, entry.listener.handler if entry else None)
         if entry is not None:
-            await entry.listener.stop()
-        place = Place(self._network, bundle.decoy, bundle.service)
+            # some may be the very sockets it has: duplicates that were kept for it
+            await self._end(name, spare={os.fstat(one.fileno()).st_ino for one in sockets})
+        place = Place(self._network, bundle.decoy, bundle.service, bundle.facts.ip)
         self._entries[name] = _Entry(
-            Listener(place, sockets, fresh, self._send, self._limits),
+            Listener(place, sockets, fresh, self._send, bundle.limits, self.watch.more),
             digest,
             tuple((number, proto) for number, proto, _ in bundle.ports),
         )
+        self.watch.changed(name)
 
     async def stop(self, decoy: str, service: str = "") -> None:
         """Stop one service, or all of a decoy. What does not run is stopped already."""
         for name in [n for n in self._entries if n[0] == decoy and service in ("", n[1])]:
-            await self._entries.pop(name).listener.stop()
+            await self._end(name)
 
-    async def stop_all(self) -> None:
-        """Stop everything."""
-        for decoy in {decoy for decoy, _ in self._entries}:
-            await self.stop(decoy)
+    async def stop_all(self, *, shut: bool = True) -> None:
+        """Stop everything. Without ``shut`` duplicates of the sockets stay good for a process that comes after."""
+        for name in list(self._entries):
+            await self._end(name, shut=shut)
+
+    async def _end(self, name: Name, *, shut: bool = True, spare: Container[int] = ()) -> None:
+        listener = self._entries.pop(name).listener
+        listener.close(shut=shut, spare=spare)
+        self.watch.changed(name)
+        await listener.stop()
+
+    def names(self) -> tuple[Name, ...]:
+        """Decoy and service of all that runs."""
+        return tuple(self._entries)
+
+    def _look(self, name: Name) -> Listening | None:
+        entry = self._entries.get(name)
+        return None if entry is None else Listening(entry.ports, entry.listener.sockets)
 
     def running(self) -> tuple[Running, ...]:
         """What is served now."""
@@ -94,7 +114,8 @@ def setting(bundle: ServiceBundle) -> Setting:
     """
     persona = personas.decode(_kind(bundle).persona, settle(bundle.persona, bundle.neighbours))
     files = {path: settle(data, bundle.neighbours) for path, data in bundle.files.items()}
-    return Setting(persona, files, bundle.seed, bundle.facts)
+    ports = tuple(Port(number, proto, tls) for number, proto, tls in bundle.ports)
+    return Setting(persona, files, bundle.seed, bundle.facts, ports)
 
 
 def _kind(bundle: ServiceBundle) -> Service:

@@ -5,38 +5,35 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import functools
+import os
 import socket
 import ssl
-import traceback
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Container, Sequence
 
+from decnet.decoy.budget import Budget, Place
+from decnet.decoy.datagrams import Datagrams
+from decnet.decoy.faults import where
+from decnet.decoy.gate import Gate
+from decnet.decoy.loop import Loop
 from decnet.events import Event, EventType
-from decnet.services import Handler, Session
+from decnet.services.incoming import Incoming, LimitReached, Pace
+from decnet.services.limits import Limits
+from decnet.services.service import Handler
+from decnet.services.session import Session
 
-_ACCEPTS_AT_ONCE = 64
-"""Connections taken from a backlog before other work of the loop has its turn."""
+__all__ = ["Limits", "Listener", "Place"]
+
+_TURNED_AWAY_AT_ONCE = 4
+"""Connections refused before other work of the loop has its turn. One that is let in has a turn to itself."""
 _PAUSE_SECONDS = 0.2
 """How long a listener rests when the process is out of file descriptors."""
+_REST_SECONDS = 0.002
+"""Its shortest rest when visitors come too fast."""
 
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one service of one decoy grants its visitors."""
-
-    connections: int = 1024
-    per_source: int = 512
-    session_seconds: float = 24 * 3600
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a service stands: the words that go into its events."""
-
-    network: str
-    decoy: str
-    service: str
+More = Callable[[str, str, str, int], Awaitable[socket.socket]]
+"""Asks for a further socket: decoy, service, protocol, port."""
 
 
 class Listener:
@@ -49,84 +46,153 @@ class Listener:
         handler: Handler,
         send: Callable[[Event], None],
         limits: Limits | None = None,
+        more: More | None = None,
     ) -> None:
         self.place = place
         self.handler = handler
-        self._sockets = tuple(sockets)
-        self._send = send
+        self.sockets = tuple(sockets)
         self._limits = limits or Limits()
+        self._gate = Gate(self._limits)
+        self._budget = Budget(place, send, self._limits.event_rate)
+        self._ask = functools.partial(more, place.decoy, place.service) if more else None
         self._tasks: set[asyncio.Task[None]] = set()
         self._sources: Counter[str] = Counter()
         self._loop = asyncio.get_running_loop()
-        for listening in self._sockets:
+        self._pace = Pace(self._loop.rest) if isinstance(self._loop, Loop) else None
+        self._datagrams: list[Datagrams] = []
+        for listening in self.sockets:
             listening.setblocking(False)
-            self._loop.add_reader(listening, self._accept, listening)
+            if listening.type == socket.SOCK_DGRAM:
+                self._datagrams.append(
+                    Datagrams(place, listening, self._current, self._limits, self._budget, self._ask)
+                )
+            else:
+                # what is accepted inherits both
+                listening.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+                listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self._loop.add_reader(listening, self._accept, listening)
 
     @property
     def sessions(self) -> int:
-        """Connections open now."""
-        return len(self._tasks)
+        """Connections and flows open now."""
+        return len(self._tasks) + sum(len(one) for one in self._datagrams)
+
+    @property
+    def limits(self) -> Limits:
+        """What visitors are granted. New ones count for new connections."""
+        return self._limits
+
+    @limits.setter
+    def limits(self, limits: Limits) -> None:
+        if limits != self._limits:
+            self._limits = limits
+            self._gate = Gate(limits)
+            self._budget.rate = limits.event_rate
+            for one in self._datagrams:
+                one.renew(limits)
+
+    def _current(self) -> Handler:
+        return self.handler
+
+    def close(self, *, shut: bool = True, spare: Container[int] = ()) -> None:
+        """Close the sockets; sessions go on.
+
+        With ``shut`` a listening socket listens no more even if another process holds a duplicate; those whose inode
+        numbers are in ``spare`` go on listening.
+        """
+        for one in self._datagrams:
+            one.end()
+        for listening in self.sockets:
+            if listening.fileno() >= 0:
+                self._loop.remove_reader(listening)
+                if shut and os.fstat(listening.fileno()).st_ino not in spare:
+                    with contextlib.suppress(OSError):  # a UDP socket has no connection to shut down
+                        listening.shutdown(socket.SHUT_RDWR)
+                listening.close()
 
     async def stop(self) -> None:
         """Close the sockets and end every session."""
-        for listening in self._sockets:
-            if listening.fileno() >= 0:
-                self._loop.remove_reader(listening)
-                listening.close()
+        self.close()
         for task in self._tasks:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=5)
+        self._budget.tell()
 
     def _accept(self, listening: socket.socket) -> None:
-        for _ in range(_ACCEPTS_AT_ONCE):
+        """Take one visitor from the queue; those before it that are turned away at once do not count."""
+        for _ in range(_TURNED_AWAY_AT_ONCE):
+            now = self._loop.time()
+            rest = self._gate.wait(now)
+            if rest:
+                self._rest(listening, max(rest, _REST_SECONDS))
+                return
             try:
-                connection, peer = listening.accept()
+                accepted, peer = listening.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return
             except OSError as error:
                 if error.errno in {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}:
-                    self._loop.remove_reader(listening)
-                    self._loop.call_later(_PAUSE_SECONDS, self._resume, listening)
+                    self._rest(listening, _PAUSE_SECONDS)
                 return
-            connection.setblocking(False)
-            self._begin(connection, (peer[0], peer[1]))
+            if self._gate.enter(peer[0], now):
+                self._begin(accepted, (peer[0], peer[1]))
+                return
+            accepted.close()
+            self._budget.count("rate", "connection", peer[0])
+
+    def _rest(self, listening: socket.socket, seconds: float) -> None:
+        self._loop.remove_reader(listening)
+        self._loop.call_later(seconds, self._resume, listening)
 
     def _resume(self, listening: socket.socket) -> None:
         if listening.fileno() >= 0:
             self._loop.add_reader(listening, self._accept, listening)
 
-    def _begin(self, connection: socket.socket, peer: tuple[str, int]) -> None:
+    def _begin(self, accepted: socket.socket, peer: tuple[str, int]) -> None:
         try:
-            local = connection.getsockname()
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            local = accepted.getsockname()
         except OSError:
-            connection.close()
+            accepted.close()
             return
         place = self.place
         session = Session(
-            place.network, place.decoy, place.service, connection, peer, (local[0], local[1]), self._send
+            place.network,
+            place.decoy,
+            place.service,
+            Incoming(accepted, self._limits.session_bytes, self._pace),
+            peer,
+            (local[0], local[1]),
+            self._budget.send,
+            ask=self._ask,
         )
-        full = len(self._tasks) >= self._limits.connections
-        if full or self._sources[peer[0]] >= self._limits.per_source:
-            session.emit(EventType.CLOSE, reason="limit", duration=0.0, received=0, sent=0)
-            connection.close()
-            return
-        self._sources[peer[0]] += 1
-        task = self._loop.create_task(self._serve(session, self.handler))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        if len(self._tasks) >= self._limits.connections:
+            self._turn_away(session, "limit: connections")
+        elif self._sources[peer[0]] >= self._limits.per_source:
+            self._turn_away(session, "limit: source")
+        else:
+            self._sources[peer[0]] += 1
+            task = self._loop.create_task(self._serve(session, self.handler))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _turn_away(self, session: Session, reason: str) -> None:
+        session.send = self._budget.offer
+        session.emit(EventType.CLOSE, reason=reason, duration=0.0, received=0, sent=0)
+        session.socket.close()
 
     async def _serve(self, session: Session, handler: Handler) -> None:
         started = self._loop.time()
         session.emit(EventType.OPEN)
         reason = "closed"
+        granted = asyncio.timeout(self._limits.session_seconds)
         try:
-            async with asyncio.timeout(self._limits.session_seconds):
+            async with granted:
                 await handler.handle(session)
+        except LimitReached as error:
+            reason = str(error)
         except TimeoutError:
-            reason = "time limit"
+            reason = "limit: time" if granted.expired() else "peer: timed out"
         except asyncio.CancelledError:
             reason = "stopped"
         except (ssl.SSLError, asyncio.IncompleteReadError, EOFError) as error:
@@ -135,11 +201,13 @@ class Listener:
             reason = f"peer: {error.strerror or error}"
         except Exception as error:  # noqa: BLE001 (an attacker's bytes may raise anything: it ends this session only)
             reason = "error"
-            session.emit(EventType.ERROR, error=type(error).__name__, text=str(error), where=_where(error))
+            session.emit(EventType.ERROR, error=type(error).__name__, text=str(error), where=where(error))
         finally:
             with contextlib.suppress(OSError, asyncio.CancelledError):
                 await session.close()
             self._forget(session.peer[0])
+            if session.exceeded:  # however the handler took it
+                reason = "limit: bytes"
             session.emit(
                 EventType.CLOSE,
                 reason=reason,
@@ -152,9 +220,3 @@ class Listener:
         self._sources[source] -= 1
         if self._sources[source] <= 0:
             del self._sources[source]
-
-
-def _where(error: Exception) -> str:
-    """The innermost lines of a traceback, for whoever mends the parser."""
-    frames = traceback.extract_tb(error.__traceback__)[-4:]
-    return " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames))

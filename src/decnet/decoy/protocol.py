@@ -4,15 +4,21 @@ A Unix socket of type SOCK_SEQPACKET: one packet is one message (JSON), file des
 Every request gets one reply. The decoy process itself calls listen() on the control socket, so that SO_PEERCRED tells
 the privileged side the process's id whatever the process says.
 
-A request ``serve`` carries a memfd with a `ServiceBundle` first, then one listening socket per port of it in order
-(none when the service runs already and its ports stay: a live change).
+A request ``serve`` carries a memfd with a `ServiceBundle` first, then its listening sockets (none when the service
+runs already and its ports stay: a live change). There is one per port in order, all of IPv4; on a decoy with IPv6 they
+are followed by as many again, for the same ports in the same order, of IPv6 alone (IPV6_V6ONLY: nobody is seen under
+an IPv4-mapped address). So socket ``n`` of them is on port ``n mod len(ports)``.
+
+A request ``watch`` gets no reply: from then on the connection carries a `Notice` a packet from the process, and a
+`Grant` a packet back for every notice ``want``. There is one watcher: a new one ends the connection of the one before.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from decnet.services.limits import Limits
 from decnet.services.neighbours import Neighbour
 from decnet.services.service import Facts
 
@@ -36,13 +42,14 @@ class ServiceBundle:
     files: Mapping[str, bytes]
     seed: bytes
     facts: Facts
+    limits: Limits = field(default_factory=Limits)
     neighbours: tuple[Neighbour, ...] = ()
     """What the placeholders in persona and files stand for; not part of the hash."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """``op`` is serve, stop (one service), drop (all of a decoy), list, quit."""
+    """``op`` is serve, stop (one service), drop (all of a decoy), list, quit, watch."""
 
     op: str
     decoy: str = ""
@@ -68,3 +75,32 @@ class Reply:
 
     error: str = ""
     running: tuple[Running, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a process tells its watcher, unasked.
+
+    ``sockets``: this service runs on these ports; a duplicate of each listening socket travels along, in order, and
+    takes the place of all that came for the service before. ``gone``: it does not run any more; the duplicates are to
+    be closed (the process has shut down its TCP sockets, a UDP port is free when its last duplicate is closed).
+    ``synced``: all that ran when the watch began has been told. ``want``: the service asks for a further socket,
+    ``proto`` tcp (listening) or udp, bound to ``port`` (0: any) in its decoy's namespace; the answer is the `Grant`
+    with the same ``number``.
+    """
+
+    op: str
+    decoy: str = ""
+    service: str = ""
+    ports: tuple[tuple[int, str], ...] = ()
+    number: int = 0
+    proto: str = ""
+    port: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Answer to a ``want``: one socket travels along, or ``error`` says why not."""
+
+    number: int
+    error: str = ""

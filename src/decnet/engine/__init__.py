@@ -10,49 +10,75 @@ The order of a command, with the network's lock held:
         outcome = apply(what, saved, world, store, identity)
 """
 
+from decnet.engine.adopt import Adoption, adoption
 from decnet.engine.apply import apply, destroy, destroy_plan
+from decnet.engine.cost import Code, Cost
 from decnet.engine.desired import Declared, Desired, declare
 from decnet.engine.diff import FieldChange
 from decnet.engine.execute import PARALLELISM, Outcome, Progress, Watch, silent
+from decnet.engine.forecast import forecast
 from decnet.engine.graph import Act, Op, label
+from decnet.engine.keep import KeptPlan, exactly, keep, kept
+from decnet.engine.limit import Limit
+from decnet.engine.neighbours import Taken, refuse, taken
 from decnet.engine.plan import Action, Change, Plan, Summary, plan
 from decnet.engine.recover import expected, recover
+from decnet.engine.repair import repair_plan
 from decnet.engine.report import plan_json, progress_json, recap_json, status_json
-from decnet.engine.status import DecoyStatus, State, Status, status
+from decnet.engine.status import DecoyStatus, SinkStatus, State, Status, status
 from decnet.engine.text import render_plan, render_recap, summary
+from decnet.engine.topology import Topology
+from decnet.world import Observed
 
 __all__ = [
     "PARALLELISM",
     "Act",
     "Action",
+    "Adoption",
     "Change",
+    "Code",
+    "Cost",
     "Declared",
     "DecoyStatus",
     "Desired",
     "FieldChange",
+    "KeptPlan",
+    "Limit",
+    "Observed",
     "Op",
     "Outcome",
     "Plan",
     "Progress",
+    "SinkStatus",
     "State",
     "Status",
     "Summary",
+    "Taken",
+    "Topology",
     "Watch",
+    "adoption",
     "apply",
     "declare",
     "destroy",
     "destroy_plan",
+    "exactly",
     "expected",
+    "forecast",
+    "keep",
+    "kept",
     "label",
     "plan",
     "plan_json",
     "progress_json",
     "recap_json",
     "recover",
+    "refuse",
     "render_plan",
     "render_recap",
+    "repair_plan",
     "silent",
     "status",
     "status_json",
     "summary",
+    "taken",
 ]

@@ -38,10 +38,11 @@ def apply(
     parallelism: int = PARALLELISM,
     watch: Watch = silent,
     stop: Callable[[], bool] = lambda: False,
+    fail_percent: int = 100,
 ) -> Outcome:
     """Carry a plan out. ``saved`` is the recovered snapshot that it was made from; ``identity`` is kept if it is new.
 
-    Raises `StateError`; what the machine refuses is in the outcome.
+    ``parallelism``, ``stop`` and ``fail_percent`` are those of `execute`. Raises `StateError`; what the machine refuses is in the outcome.
     """
     if saved.intents or saved.unfinished:
         store.resolve(resolved(saved))
@@ -49,7 +50,9 @@ def apply(
         return Outcome()
     store.begin(what.about, identity)
     store.expect([Entry(op.number, op.act.value, op.resource, op.reason, op.span) for op in what.ops])
-    outcome = execute(what.ops, world, store, parallelism=parallelism, watch=watch, stop=stop)
+    outcome = execute(
+        what.ops, world, store, parallelism=parallelism, watch=watch, stop=stop, fail_percent=fail_percent
+    )
     store.end()
     return outcome
 
@@ -62,15 +65,33 @@ def destroy_plan(saved: Snapshot, observed: Observed) -> Plan:
     return plan(Desired(saved.about), saved, observed)
 
 
-def destroy(what: Plan, saved: Snapshot, world: World, store: Store, *, watch: Watch = silent) -> Outcome:
-    """Take everything of a network away, on the machine at one stroke, and forget it. Needs no file.
+def destroy(
+    what: Plan,
+    saved: Snapshot,
+    world: World,
+    store: Store,
+    *,
+    watch: Watch = silent,
+    parallelism: int = 0,
+    stop: Callable[[], bool] = lambda: False,
+    fail_percent: int = 100,
+) -> Outcome:
+    """Take everything of a network away and forget it. Needs no file.
 
-    What a `WorldError` leaves behind stays in the state, for the next try. Raises `StateError`.
+    On the machine it goes at one stroke; with a ``parallelism`` op by op before that, that many at a time, which
+    ``stop`` and ``fail_percent`` can end. What a `WorldError` leaves behind stays in the state, for the next try. Raises `StateError`.
     """
     if saved.intents:
         store.resolve(resolved(saved))
     if saved.identity:
         store.begin(saved.about, saved.identity)
+    if parallelism and saved.identity:
+        outcome = execute(
+            what.ops, world, store, parallelism=parallelism, watch=watch, stop=stop, fail_percent=fail_percent
+        )
+        if outcome.exit_code:
+            return outcome
+        watch = silent
     store.intend([Entry(op.number, op.act.value, op.resource, op.reason, op.span) for op in what.ops])
     for op in what.ops:
         watch(Progress.STARTED, op, "")

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, get_args
 
 from decnet.engine.desired import Declared
 from decnet.state import Saved
-from decnet.world import Id, Policy, Resource, Service, Stack, policies
+from decnet.world import Id, Policy, Resource, Stack, policies
 
 SYSCTLS = "sysctls"
 
@@ -107,10 +107,6 @@ def diff(
 
 def _found(id_: Id, declared: Declared, actual: Resource) -> Delta:
     changes = [change for change in compare(actual, declared.resource) if change.policy is not Policy.IGNORED]
-    if isinstance(actual, Service) and isinstance(declared.resource, Service):
-        asked = declared.resource.process
-        if actual.process != asked:
-            changes.append(FieldChange("process", actual.process, asked, Policy.RESTART))
     return Delta(id_, declared, Saved(actual, declared.span), actual, tuple(changes), found=True)
 
 

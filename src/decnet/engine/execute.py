@@ -17,9 +17,10 @@ from typing import Protocol
 from decnet.engine.graph import Act, Op, label, sorter
 from decnet.errors import DecnetError
 from decnet.state import Effect, Entry, Failure, Saved
-from decnet.world import World
+from decnet.world import Kind, World
 
 PARALLELISM = 8
+_FLEETWIDE = (Kind.LAN, Kind.SINK)
 _GROUP_SECONDS = 0.02
 """How long effects are gathered for one transaction while workers have enough to do."""
 
@@ -77,12 +78,15 @@ def execute(
     parallelism: int = PARALLELISM,
     watch: Watch = silent,
     stop: Callable[[], bool] = lambda: False,
+    fail_percent: int = 100,
 ) -> Outcome:
     """Do the ops. When ``stop()`` becomes true, those that run are drained and the others skipped.
 
-    A failed op skips what waits for it. Raises `StateError` when the journal cannot be written.
+    A failed op skips what waits for it. When more than ``fail_percent`` percent of the decoys that the ops are about
+    have failed, no further op is begun (as with Ansible's max_fail_percentage). Raises `StateError` when the journal
+    cannot be written.
     """
-    return _Run(list(ops), world, journal, watch, stop).walk(max(1, parallelism))
+    return _Run(list(ops), world, journal, watch, stop, fail_percent).walk(max(1, parallelism))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +100,22 @@ class _End:
 
 class _Run:
     def __init__(
-        self, ops: list[Op], world: World, journal: Journal, watch: Watch, stop: Callable[[], bool]
+        self,
+        ops: list[Op],
+        world: World,
+        journal: Journal,
+        watch: Watch,
+        stop: Callable[[], bool],
+        fail_percent: int,
     ) -> None:
         self._ops = {op.number: op for op in ops}
         self._world = world
         self._journal = journal
         self._watch = watch
         self._stop = stop
+        self._fail_percent = fail_percent
+        self._decoys = {op.resource.id.owner for op in ops if op.resource.id.kind not in _FLEETWIDE}
+        self._lost: set[str] = set()
         self._ended: queue.SimpleQueue[_End] = queue.SimpleQueue()
         self._done: list[Op] = []
         self._failed: dict[int, str] = {}
@@ -110,15 +123,15 @@ class _Run:
 
     def walk(self, parallelism: int) -> Outcome:
         graph = sorter(self._ops.values())
-        stopped = False
+        stopped = ""
         running = 0
         waiting: list[Op] = []
         with ThreadPoolExecutor(parallelism, thread_name_prefix="op") as pool:
             while graph.is_active():
-                stopped = stopped or self._stop()
+                stopped = stopped or self._halt()
                 ready = [self._ops[number] for number in graph.get_ready()]
                 for op in ready:
-                    why = "stopped" if stopped else self._obstacle(op)
+                    why = stopped or self._obstacle(op)
                     if why:
                         self._skip(op, why)
                         graph.done(op.number)
@@ -126,7 +139,7 @@ class _Run:
                         waiting.append(op)
                 if stopped:
                     for op in waiting:
-                        self._skip(op, "stopped")
+                        self._skip(op, stopped)
                         graph.done(op.number)
                     waiting.clear()
                 # A few more than there are workers, so that none of them waits for the journal.
@@ -145,8 +158,16 @@ class _Run:
             tuple(self._done),
             tuple((self._ops[number], why) for number, why in self._failed.items()),
             tuple((self._ops[number], why) for number, why in self._skipped.items()),
-            stopped,
+            bool(stopped),
         )
+
+    def _halt(self) -> str:
+        """Why no further op is to begin, or an empty text."""
+        if self._stop():
+            return "stopped"
+        if len(self._lost) * 100 > self._fail_percent * len(self._decoys):
+            return f"{len(self._lost)} of {len(self._decoys)} decoys failed, more than {self._fail_percent} percent"
+        return ""
 
     def _obstacle(self, op: Op) -> str:
         for number in op.depends:
@@ -189,6 +210,8 @@ class _Run:
                 self._watch(Progress.DONE, end.op, "")
             else:
                 self._failed[end.op.number] = end.error
+                if end.op.resource.id.kind not in _FLEETWIDE:
+                    self._lost.add(end.op.resource.id.owner)
                 self._watch(Progress.FAILED, end.op, end.error)
 
     def _act(self, op: Op) -> None:

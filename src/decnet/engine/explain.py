@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from decnet.decoy.protocol import ServiceBundle
+from decnet.engine import cost, limiting
 from decnet.engine.desired import Declared
 from decnet.engine.diff import Delta, FieldChange
 from decnet.errors import Span
+from decnet.events.sinks import SinkBundle
 from decnet.world import Kind, Lan, Link, Policy, Resource
 
 MASK = "***"
 _SHOWN = 48
 """Characters of a value that a row has room for."""
 _FILES = 3
-_KEYS = {"gateway": "gw", "address": "ip", "subnet": "net", "interface": "interface"}
+_KEYS = {
+    "gateway": "gw",
+    "gateway6": "gw6",
+    "address": "ip",
+    "address6": "ip6",
+    "subnet": "net",
+    "subnet6": "net6",
+}
 """Field of a resource → INI key, where they differ."""
 _AGAIN = {Kind.DECOY: Policy.REPLACE, Kind.SERVICE: Policy.RESTART}
 """What it costs to make again what is gone."""
@@ -37,6 +47,7 @@ class Detail:
     span: Span
     field: FieldChange | None = None
     follows: bool = False
+    costs: frozenset[cost.Code] = frozenset()
 
 
 def change_details(delta: Delta, contents: Mapping[str, bytes], moved: frozenset[str]) -> Iterator[Detail]:
@@ -45,14 +56,18 @@ def change_details(delta: Delta, contents: Mapping[str, bytes], moved: frozenset
     if declared is None:
         span = delta.saved.span if delta.saved else Span("", 0)
         field = FieldChange(f"{delta.id.kind.value}s", delta.id.part, None, Policy.LIVE)
-        yield Detail(f"- {_noun(delta.resource)}", Policy.LIVE, span, field)
+        yield Detail(f"- {_noun(delta.resource)}", Policy.LIVE, span, field, costs=_ports_of(delta))
         return
     if delta.new:
         field = FieldChange(f"{delta.id.kind.value}s", None, delta.id.part, Policy.LIVE)
-        yield Detail(f"+ {_noun(declared.resource)}", Policy.LIVE, declared.span, field)
+        yield Detail(
+            f"+ {_noun(declared.resource)}", Policy.LIVE, declared.span, field, costs=_ports_of(delta)
+        )
         return
     if isinstance(declared.resource, Link):
         yield from _link(delta, declared, declared.resource, moved)
+    elif delta.id.kind is Kind.SINK:
+        yield from _sink(delta, declared, contents)
     elif delta.id.kind is Kind.SERVICE:
         for change in delta.changes:
             yield from _service(delta, declared, change, contents)
@@ -77,18 +92,28 @@ def drift_details(delta: Delta) -> Iterator[Detail]:
     for change in delta.drift:
         if off and change.name in {"lan", "driver", "mtu"}:
             continue
+        if delta.id.kind is Kind.SINK and change.name != "bundle":
+            continue  # said by what it is made of
         if change.name == "up":
             text = f"{_noun(delta.resource)} is {'up' if change.new else 'down'}"
         elif change.name == "parent":
             text = f"{_noun(delta.resource)} is not on its LAN"
         elif change.name == "bundle":
             text = f"{_noun(delta.resource)} runs other content"
+        elif change.name == "egress":
+            text = _containment(change)
         elif delta.id.kind is Kind.STACK:
             text = f"{change.name} is {show(change.new)}, not {show(change.old)}"
         else:
             key = _KEYS.get(change.name, change.name)
             text = f"{_noun(delta.resource)} has {key} {show(change.new) or 'none'}, not {show(change.old)}"
         yield Detail(text, change.policy, span, change)
+
+
+def _containment(change: FieldChange) -> str:
+    if change.new in (("missing",), ("altered",)):
+        return f"containment rules are {show(change.new)}"
+    return f"containment lets out {show(change.new) or 'nothing'}, not {show(change.old) or 'nothing'}"
 
 
 def show(value: Any) -> str:
@@ -124,10 +149,12 @@ def _noun(resource: Resource) -> str:
 
 
 def _gone(delta: Delta) -> str:
-    return "is not running" if delta.id.kind is Kind.SERVICE else "is gone"
+    return "is not running" if delta.id.kind in {Kind.SERVICE, Kind.SINK} else "is gone"
 
 
 def _row(key: str, change: FieldChange, declared: Declared, prefix: str = "") -> Detail:
+    if change.name == "egress":
+        change = change._replace(old=change.old or ("deny",), new=change.new or ("deny",))
     old, new = show(change.old), show(change.new)
     policy = Policy.LIVE if change.policy is Policy.IGNORED else change.policy
     named = FieldChange(f"{prefix}{key}", change.old, change.new, policy)
@@ -165,9 +192,48 @@ def _service(
     if change.name == "bundle":
         yield from _bundle(service, declared, contents.get(change.old), change)
         return
+    if change.name == "process":
+        change = limiting.process(change.old, change.new)
+        yield _row(change.name, change, declared)
+        return
+    if change.name == "bounds":
+        yield from _limited(limiting.limits(change.old, change.new), declared)
+        return
     if change.name == "ports":
         change = FieldChange("ports", _ports(change.old), _ports(change.new), change.policy)
     yield _row(change.name, change, declared, f"{service}.")
+
+
+def _limited(changes: Iterable[FieldChange], declared: Declared) -> Iterator[Detail]:
+    span = declared.spans.get("limits", declared.span)
+    return (dataclasses.replace(_row(change.name, change, declared), span=span) for change in changes)
+
+
+def _sink(delta: Delta, declared: Declared, contents: Mapping[str, bytes]) -> Iterator[Detail]:
+    """Keys of a sink that differ. That its decoys have other host names is told by their own rows."""
+    change = next((one for one in delta.changes if one.name == "bundle"), None)
+    if change is None:
+        return
+    try:
+        old = msgspec.json.decode(contents.get(change.old) or b"", type=SinkBundle).setting
+        new = msgspec.json.decode(declared.content or b"", type=SinkBundle).setting
+    except msgspec.DecodeError:
+        yield Detail(f"{_noun(declared.resource)} content", change.policy, declared.span, change)
+        return
+    if type(old) is not type(new) or old.target != new.target:
+        yield _row("target", FieldChange("target", old.target, new.target, change.policy), declared)
+    if type(old) is not type(new):
+        return
+    for name in new.__struct_fields__:
+        before, after = getattr(old, name), getattr(new, name)
+        if before != after and name not in _TARGET:
+            hidden = isinstance(after, bytes)
+            field = FieldChange(name, MASK if hidden else before, MASK if hidden else after, change.policy)
+            yield _row(_SINK_KEYS.get(name, name), field, declared)
+
+
+_TARGET = {"transport", "host", "port", "path"}
+_SINK_KEYS = {"rotate_bytes": "rotate_size", "rotate_seconds": "rotate_age"}
 
 
 def _ports(ports: tuple[tuple[int, str], ...]) -> list[str]:
@@ -177,13 +243,23 @@ def _ports(ports: tuple[tuple[int, str], ...]) -> list[str]:
 def _bundle(service: str, declared: Declared, content: bytes | None, change: FieldChange) -> Iterator[Detail]:
     """Keys of the persona that differ; without any, the files that do; without any, what else does."""
     try:
-        old, new = _BUNDLES.decode(content or b""), _BUNDLES.decode(declared.content or b"")
+        new = _BUNDLES.decode(declared.content or b"")
     except msgspec.DecodeError:
         yield Detail(f"{service} content", change.policy, declared.span, change)
         return
-    keys = list(_persona(service, old, new, declared))
+    try:
+        old = _BUNDLES.decode(content or b"")
+    except msgspec.DecodeError:
+        unknown = frozenset(cost.of_unknown(new))
+        yield Detail(f"{service} content", change.policy, declared.span, change, costs=unknown)
+        return
+    seen = frozenset(cost.of_bundle(old, new))
+    keys = [
+        *_persona(service, old, new, declared),
+        *_limited(limiting.limits(old.limits, new.limits), declared),
+    ]
     if keys:
-        yield from keys
+        yield from (dataclasses.replace(row, costs=row.costs | seen) for row in keys)
         return
     files = sorted(
         path for path in old.files.keys() | new.files.keys() if old.files.get(path) != new.files.get(path)
@@ -193,11 +269,11 @@ def _bundle(service: str, declared: Declared, content: bytes | None, change: Fie
         more = f" and {len(files) - _FILES} more" if len(files) > _FILES else ""
         text = f"{service} files {', '.join(files[:_FILES])}{more}"
     elif old.seed != new.seed:
-        yield Detail(f"{service} keys", change.policy, declared.span, changed)
+        yield Detail(f"{service} keys", change.policy, declared.span, changed, costs=seen)
         return
     else:
         text = f"{service} follows its host"
-    yield Detail(text, change.policy, declared.span, changed, follows=True)
+    yield Detail(text, change.policy, declared.span, changed, follows=True, costs=seen)
 
 
 def _persona(service: str, old: ServiceBundle, new: ServiceBundle, declared: Declared) -> Iterator[Detail]:
@@ -207,7 +283,12 @@ def _persona(service: str, old: ServiceBundle, new: ServiceBundle, declared: Dec
             hidden = key in declared.secrets
             old_value, new_value = (MASK, MASK) if hidden else (before.get(key), after.get(key))
             change = FieldChange(key, old_value, new_value, Policy.LIVE)
-            yield _row(key, change, declared, f"{service}.")
+            row = _row(key, change, declared, f"{service}.")
+            yield dataclasses.replace(row, costs=frozenset(cost.of_persona([key])))
+
+
+def _ports_of(delta: Delta) -> frozenset[cost.Code]:
+    return frozenset([cost.Code.PORTS]) if delta.id.kind is Kind.SERVICE else frozenset()
 
 
 def _keys(persona: bytes) -> dict[str, Any]:

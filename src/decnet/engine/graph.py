@@ -62,7 +62,8 @@ def ops(steps: Mapping[Id, Step]) -> tuple[Op, ...]:
         *((Act.REMOVE, id_) for id_ in sorted(removals, key=lambda i: _RANK[i.kind], reverse=True)),
         *((Act.CREATE, id_) for id_ in sorted(makings, key=lambda i: _RANK[i.kind])),
     ]
-    waits = _Waits(removals, makings, {key: number for number, key in enumerate(ordered)})
+    rebuilt = frozenset(id_.owner for id_, step in steps.items() if _BRIDGES in step.fields)
+    waits = _Waits(removals, makings, {key: number for number, key in enumerate(ordered)}, rebuilt)
     made: list[Op] = []
     for number, (act, id_) in enumerate(ordered):
         step = steps[id_]
@@ -94,6 +95,8 @@ def sorter(all_ops: Iterable[Op]) -> TopologicalSorter[int]:
 
 _RANK = {kind: rank for rank, kind in enumerate(Kind)}
 _ON_LINKS = (Kind.LINK, Kind.STACK)
+_BRIDGES = "bridges"
+"""The field of a `Lan`."""
 
 
 class _Waits:
@@ -104,7 +107,10 @@ class _Waits:
         removals: Mapping[Id, Resource],
         makings: Mapping[Id, Resource],
         numbers: Mapping[tuple[Act, Id], int],
+        rebuilt: frozenset[str],
     ) -> None:
+        """``rebuilt`` are LANs whose number of bridges changes: one that goes is empty before."""
+        self._rebuilt = rebuilt
         self._makings = makings
         self._numbers = numbers
         self._removed: defaultdict[tuple[str, Kind], list[int]] = defaultdict(list)
@@ -120,8 +126,8 @@ class _Waits:
             self._removed[id_.owner, id_.kind].append(number)
             if isinstance(resource, Link):
                 self._unplugged[resource.lan].append(number)
-                self._freed[resource.mac].append(number)
-                self._freed[resource.address].append(number)
+                for address in filter(None, (resource.mac, resource.address, resource.address6)):
+                    self._freed[address].append(number)
         for id_ in makings:
             self._made[id_.owner, id_.kind].append(numbers[Act.CREATE, id_])
 
@@ -144,12 +150,15 @@ class _Waits:
         match id_.kind:
             case Kind.LAN:
                 waits.update(self._lan_removals)
+                if id_.owner in self._rebuilt:
+                    waits.update(self._unplugged[id_.owner])
             case Kind.LINK:
                 link = self._makings[id_]
                 waits.update(self._made[id_.owner, Kind.DECOY])
                 if isinstance(link, Link):
                     waits.update(self._made[link.lan, Kind.LAN])
-                    waits.update(self._freed[link.mac], self._freed[link.address])
+                    for address in filter(None, (link.mac, link.address, link.address6)):
+                        waits.update(self._freed[address])
             case Kind.STACK:
                 waits.update(self._made[id_.owner, Kind.DECOY], self._made[id_.owner, Kind.LINK])
             case Kind.SERVICE:

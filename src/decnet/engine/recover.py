@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from decnet.engine.desired import Desired
 from decnet.engine.diff import told
 from decnet.state import Saved, Snapshot
-from decnet.world import Id, Observed, Resource, Service, Stack
+from decnet.world import Id, Observed, Resource, Stack
 
 
 def expected(saved: Snapshot, desired: Desired | None = None) -> Iterator[Resource]:
@@ -59,7 +59,4 @@ def as_found(known: Resource, actual: Resource) -> Resource:
     if isinstance(known, Stack) and isinstance(actual, Stack):
         named = dict(known.sysctls)
         return Stack(known.decoy, tuple(pair for pair in actual.sysctls if pair[0] in named))
-    values = {name: getattr(actual, name) for name in told(type(known))}
-    if isinstance(actual, Service):
-        values["process"] = actual.process
-    return dataclasses.replace(known, **values)
+    return dataclasses.replace(known, **{name: getattr(actual, name) for name in told(type(known))})

@@ -13,7 +13,7 @@ import msgspec
 from decnet.engine.execute import Outcome, Progress
 from decnet.engine.graph import Op
 from decnet.engine.plan import Change, Plan
-from decnet.engine.status import DecoyStatus, Status
+from decnet.engine.status import DecoyStatus, SinkStatus, Status
 
 FORMAT_VERSION = 1
 
@@ -35,6 +35,7 @@ class _Change:
     line: int
     cost: str
     fields: tuple[_Field, ...]
+    costs: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class _Plan:
     drift: tuple[_Change, ...]
     summary: _Summary
     warnings: tuple[str, ...]
+    hidden: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,8 @@ class _Status:
     decoys: tuple[DecoyStatus, ...]
     detail: tuple[str, ...]
     unseen: tuple[str, ...]
+    hidden: int
+    sinks: tuple[SinkStatus, ...]
 
 
 def plan_json(plan: Plan) -> bytes:
@@ -103,6 +107,7 @@ def plan_json(plan: Plan) -> bytes:
             tuple(_change(change) for change in plan.drift),
             _Summary(counts.add, counts.change, counts.replace, counts.remove, counts.unchanged),
             plan.warnings,
+            plan.hidden,
         )
     )
 
@@ -145,7 +150,14 @@ def status_json(status: Status) -> bytes:
     """``status --json``."""
     return msgspec.json.encode(
         _Status(
-            FORMAT_VERSION, status.about.network, status.serial, status.decoys, status.detail, status.unseen
+            FORMAT_VERSION,
+            status.about.network,
+            status.serial,
+            status.decoys,
+            status.detail,
+            status.unseen,
+            status.hidden,
+            status.sinks,
         )
     )
 
@@ -160,4 +172,5 @@ def _change(change: Change) -> _Change:
         change.span.line,
         change.cost,
         tuple(_Field(f.name, f.old, f.new, f.policy.value) for f in fields),
+        tuple(one.code.value for one in change.costs),
     )

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from decnet.engine.desired import Declared
+from decnet.engine.desired import Declared, Desired
 from decnet.engine.diff import Delta, diff
 from decnet.engine.explain import drift_details
 from decnet.engine.graph import Act
+from decnet.engine.limit import Limit, narrow
 from decnet.engine.recover import seen
 from decnet.state import About, Saved, Snapshot
-from decnet.world import Decoy, Id, Kind, Link, Observed, Service
+from decnet.world import Decoy, Id, Kind, Link, Observed, Service, Sink
 
 DRIFTED = 4
 """Exit code of `decnet status` when something is not as declared."""
@@ -46,6 +47,30 @@ class DecoyStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class SinkStatus:
+    """One sink; ``state`` and figures are those of `decnet.shipper.protocol.Shipping`, or it is ``down``.
+
+    ``oldest`` in seconds: how long the first of the events that are queued has waited.
+    """
+
+    name: str
+    type: str
+    target: str
+    state: str
+    error: str = ""
+    sent: int = 0
+    queued: int = 0
+    queued_bytes: int = 0
+    oldest: float = 0.0
+    dropped: int = 0
+    dropped_bytes: int = 0
+    resent: int = 0
+
+
+_FIGURES = ("sent", "queued", "queued_bytes", "oldest", "dropped", "dropped_bytes", "resent")
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """A network's decoys by name; ``detail`` says what is wrong beside them (LANs, things left over)."""
 
@@ -54,6 +79,8 @@ class Status:
     decoys: tuple[DecoyStatus, ...]
     detail: tuple[str, ...]
     unseen: tuple[str, ...] = ()
+    hidden: int = 0
+    sinks: tuple[SinkStatus, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -62,8 +89,8 @@ class Status:
         return 0 if as_applied else DRIFTED
 
 
-def status(saved: Snapshot, observed: Observed) -> Status:
-    """How every decoy of a snapshot is."""
+def status(saved: Snapshot, observed: Observed, limit: Limit = Limit()) -> Status:  # noqa: B008 (a value)
+    """How every decoy of a snapshot is, of those that ``limit`` lets see. Raises `UsageError` for a wrong limit."""
     missing = {
         entry.resource.id: Saved(entry.resource, entry.span)
         for entry in saved.unfinished
@@ -73,6 +100,10 @@ def status(saved: Snapshot, observed: Observed) -> Status:
     barred = [f"{thing} could not be looked at" for thing in observed.unseen]
     observed = seen(saved, observed)
     declared = {id_: Declared(was.resource, was.span) for id_, was in saved.resources.items()}
+    hidden = 0
+    if limit:
+        _, saved, observed, hidden = narrow(limit, Desired(saved.about, declared), saved, observed)
+        declared = {id_: declared[id_] for id_ in saved.resources}
     deltas: defaultdict[str, list[Delta]] = defaultdict(list)
     beside: list[str] = []
     for delta in diff(declared, saved.resources, observed.resources):
@@ -80,6 +111,8 @@ def status(saved: Snapshot, observed: Observed) -> Status:
             beside.append(f"{delta.id} is there and is not in the state")
         elif delta.id.kind is Kind.LAN:
             beside.extend(f"lan {delta.id.owner}: {detail.text}" for detail in drift_details(delta))
+        elif delta.id.kind is Kind.SINK:
+            beside.extend(detail.text for detail in drift_details(delta))
         else:
             deltas[delta.id.owner].append(delta)
     parts: defaultdict[str, list[Link | Service]] = defaultdict(list)
@@ -91,9 +124,23 @@ def status(saved: Snapshot, observed: Observed) -> Status:
         saved.about,
         saved.serial,
         tuple(_decoy(decoy, parts[decoy.name], deltas[decoy.name], observed) for decoy in decoys),
-        tuple(beside),
+        (*beside, *observed.ailing),
         tuple(barred),
+        hidden,
+        tuple(_sinks(saved, observed)),
     )
+
+
+def _sinks(saved: Snapshot, observed: Observed) -> Iterator[SinkStatus]:
+    at_work = {sink.name: sink for sink in observed.sinks}
+    for was in saved.resources.values():
+        if isinstance(was.resource, Sink):
+            sink, found = was.resource, at_work.get(was.resource.name)
+            if found is None:
+                yield SinkStatus(sink.name, sink.type, sink.target, "down")
+            else:
+                figures = {name: getattr(found, name) for name in _FIGURES}
+                yield SinkStatus(sink.name, sink.type, sink.target, found.state.value, found.error, **figures)
 
 
 def _decoy(

@@ -10,8 +10,22 @@ from decnet.engine.plan import Action, Change, Plan, Summary
 from decnet.errors import Span
 from decnet.world import Kind, Policy
 
-_SIGNS = {Action.ADD: "+", Action.CHANGE: "~", Action.REPLACE: "±", Action.REMOVE: "-", Action.REPAIR: "!"}
-_COLOURS = {Action.ADD: 32, Action.CHANGE: 33, Action.REPLACE: 35, Action.REMOVE: 31, Action.REPAIR: 36}
+_SIGNS = {
+    Action.ADD: "+",
+    Action.CHANGE: "~",
+    Action.RENAME: "~",
+    Action.REPLACE: "±",
+    Action.REMOVE: "-",
+    Action.REPAIR: "!",
+}
+_COLOURS = {
+    Action.ADD: 32,
+    Action.CHANGE: 33,
+    Action.RENAME: 35,
+    Action.REPLACE: 35,
+    Action.REMOVE: 31,
+    Action.REPAIR: 36,
+}
 _QUIET = {None, Policy.COMPUTED, Policy.IGNORED}
 _NAME_WIDTH, _TEXT_WIDTH = 16, 24
 """Columns are at least this wide, so that small plans look alike."""
@@ -33,6 +47,8 @@ def render_plan(plan: Plan, *, colour: bool = False) -> str:
     for heading, rows in (("drift since the last apply", drift), ("changes", changes)):
         if rows:
             lines += [heading, *(_line(row, widths, colour) for row in rows), ""]
+    if plan.hidden:
+        lines += [f"{plan.hidden} decoy{'s' * (plan.hidden != 1)} hidden by --limit", ""]
     lines.append(f"plan: {summary(plan)}")
     return "\n".join(lines) + "\n"
 
@@ -42,15 +58,16 @@ def summary(plan: Plan) -> str:
     parts = [_counts(plan.decoys)]
     if plan.decoys.repair:
         parts.append(f"{plan.decoys.repair} to repair")
-    for count, verb in (
-        (plan.lans.add, "add"),
-        (plan.lans.change, "change"),
-        (plan.lans.replace, "replace"),
-        (plan.lans.remove, "remove"),
-        (plan.lans.repair, "repair"),
-    ):
-        if count:
-            parts.append(f"{count} LAN{'s' * (count != 1)} to {verb}")
+    for noun, counts in (("LAN", plan.lans), ("sink", plan.sinks)):
+        for count, verb in (
+            (counts.add, "add"),
+            (counts.change, "change"),
+            (counts.replace, "replace"),
+            (counts.remove, "remove"),
+            (counts.repair, "repair"),
+        ):
+            if count:
+                parts.append(f"{count} {noun}{'s' * (count != 1)} to {verb}")
     if not plan.empty and not plan.changes and not plan.drift:
         parts.append("the state alone is brought up to date")
     return "; ".join(parts)
@@ -71,7 +88,8 @@ def render_recap(plan: Plan, outcome: Outcome, *, command: str = "apply", colour
     }
     repaired = sum(c.resource.owner not in broken for c in plan.drift if c.resource.kind is Kind.DECOY)
     total = (
-        f"{counts[Action.ADD]} added, {counts[Action.CHANGE]} changed, {counts[Action.REPLACE]} replaced, "
+        f"{counts[Action.ADD]} added, {counts[Action.CHANGE]} changed, "
+        f"{counts[Action.REPLACE] + counts[Action.RENAME]} replaced, "
         f"{counts[Action.REMOVE]} removed, {plan.decoys.unchanged} unchanged"
     )
     parts = [total]
@@ -106,7 +124,7 @@ def _rows(changes: Iterable[Change]) -> Iterator[_Row]:
             policy = "" if detail.policy in _QUIET else str(detail.policy)
             cost = change.cost if position == 0 else ""
             place = "" if change.action in {Action.REMOVE, Action.REPAIR} else _place(detail.span)
-            yield _Row(change.action, (id_.kind.value, id_.owner, detail.text, policy, place, cost))
+            yield _Row(change.action, (id_.kind.value, id_.owner or id_.part, detail.text, policy, place, cost))
 
 
 def _place(span: Span) -> str:

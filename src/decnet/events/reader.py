@@ -15,6 +15,9 @@ from decnet.events.file import NAME, rotated
 from decnet.events.schema import Event
 
 POLL_SECONDS = 0.2
+_DECODER = msgspec.json.Decoder(Event)
+_BEGIN = b'{"id":"'
+"""How a line begins. Within a text of an event the quotes are escaped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +63,19 @@ def follow(folder: Path, chosen: Filter, stop: Callable[[], bool] = lambda: Fals
 
 
 def decode(line: bytes) -> Event | None:
-    """An event from its line, or None when the line is none."""
+    """An event from its line, or None when the line is none.
+
+    Where a writer was cut short and another went on, the line is a torn event and a whole one: the whole one counts.
+    """
     try:
-        return msgspec.json.decode(line, type=Event)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _DECODER.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        start = line.rfind(_BEGIN)
+    if start <= 0:
+        return None
+    try:
+        return _DECODER.decode(line[start:])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 

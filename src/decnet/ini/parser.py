@@ -79,6 +79,8 @@ class Parser:
             self._problem("bad-name", "a section name is missing", span)
         elif not NAME.fullmatch(longest):
             hint = 'letters, digits, "_", "." and "-" are allowed'
+            if "," in name:
+                hint += '; parents stand after a ":" each'
             self._problem("bad-name", f"{quote(name)} cannot be a section name", span, hint)
         elif max(map(len, longest.rsplit(".", 1))) > NAME_LENGTH:
             self._problem("bad-name", f"{quote(name)} is longer than {NAME_LENGTH} characters", span)

@@ -15,7 +15,8 @@ from decnet.errors import InvalidInput, Problem
 from decnet.render.templates import Templates
 from decnet.services import Facts, Host, Neighbour, personas
 from decnet.services.neighbours import PLACEHOLDERS, SLOTS
-from decnet.spec import Decoy, Identity, Network, Service
+from decnet.spec import Decoy, Identity, Lan, LanDriver, Network, Service
+from decnet.spec.addresses6 import link_local
 
 _INVENTED = ("dc01", "fs01", "mail01", "backup01", "print01", "intranet", "vpn01", "wiki01", "git01", "nas01")
 """Hosts that a company has beside its decoys: they fill up the neighbourhood of a small fleet."""
@@ -50,10 +51,10 @@ def bundles(network: Network, identity: Identity, templates: Templates) -> Mappi
 
 def hosts(network: Network, identity: Identity) -> Iterator[tuple[Decoy, Host]]:
     """Each decoy with the machine it claims to be."""
-    gateways = {lan.name: (lan.gateway, lan.subnet.prefixlen) for lan in network.lans}
+    lans = {lan.name: lan for lan in network.lans}
     for decoy in network.decoys:
-        gateway, prefix = gateways[decoy.lan]
-        drawn = identity.of(decoy.name)
+        lan = lans[decoy.lan]
+        drawn = identity.of(decoy.word)
         booted = identity.created - timedelta(seconds=decoy.uptime)
         yield (
             decoy,
@@ -61,8 +62,8 @@ def hosts(network: Network, identity: Identity) -> Iterator[tuple[Decoy, Host]]:
                 hostname=decoy.hostname,
                 domain=network.domain,
                 ip=str(decoy.ip),
-                prefix=prefix,
-                gateway=str(gateway or ""),
+                prefix=lan.subnet.prefixlen,
+                gateway=str(lan.gateway or ""),
                 mac=decoy.mac,
                 os=decoy.os,
                 distro=decoy.distro,
@@ -71,10 +72,19 @@ def hosts(network: Network, identity: Identity) -> Iterator[tuple[Decoy, Host]]:
                 booted=booted,
                 services=tuple(service.name for service in decoy.services),
                 neighbours=PLACEHOLDERS,
-                choices=identity.choices(network.seed, decoy.name),
+                choices=identity.choices(network.seed, decoy.word),
                 identity=drawn,
+                ip6=str(decoy.ip6 or ""),
+                prefix6=lan.subnet6.prefixlen if lan.subnet6 else 64,
+                gateway6=str(lan.gateway6 or ""),
+                local6=str(link_local(decoy.ip6, _own_mac(decoy, lan))) if decoy.ip6 else "",
             ),
         )
+
+
+def _own_mac(decoy: Decoy, lan: Lan) -> str:
+    """The MAC address that is the decoy's alone; on an ipvlan none is."""
+    return "" if lan.driver is LanDriver.IPVLAN else decoy.mac
 
 
 def _neighbourhoods(network: Network, identity: Identity) -> Iterator[tuple[Neighbour, ...]]:
@@ -118,7 +128,12 @@ def _bundle(
             timezone=host.timezone,
             installed=host.installed.timestamp(),
             booted=host.booted.timestamp(),
+            ip6=host.ip6,
+            prefix6=host.prefix6,
+            gateway6=host.gateway6,
+            local6=host.local6,
         ),
+        limits=decoy.limits,
     )
     content = _encode(dataclasses.replace(bundle, neighbours=neighbours))
     return Bundle(

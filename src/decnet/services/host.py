@@ -35,6 +35,12 @@ class Host:
     """Six other hosts, as placeholders: see `decnet.services.neighbours`."""
     choices: Draw
     identity: Draw
+    ip6: str = ""
+    """Empty on a host without IPv6; then the rest says nothing."""
+    prefix6: int = 64
+    gateway6: str = ""
+    local6: str = ""
+    """Its link-local address."""
 
     @property
     def fqdn(self) -> str:

@@ -34,4 +34,4 @@ class Bounds:
     """Threads."""
 
     def __bool__(self) -> bool:
-        return self != Bounds()
+        return bool(self.memory or self.cpu or self.pids)

@@ -31,6 +31,8 @@ class Setting:
     files: Mapping[str, bytes]
     seed: bytes
     facts: Facts
+    ports: tuple[Port, ...] = ()
+    """Where it listens, in the order of the catalogue entry's ports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,11 @@ class Facts:
     timezone: str
     installed: float
     booted: float
+    ip6: str = ""
+    """Empty on a host without IPv6; then the rest says nothing."""
+    prefix6: int = 64
+    gateway6: str = ""
+    local6: str = ""
 
 
 class Handler(Protocol):

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import socket
 import ssl
 import struct
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from decnet.events import Event, EventType, event_id, now
 from decnet.events.schema import safe
+from decnet.services.incoming import Incoming
 
 STREAM_LIMIT = 64 * 1024
 """Bytes a reader buffers before it stops reading from the socket."""
+
+Socket = socket.socket
+More = Callable[[str, int], Awaitable[Socket]]
+"""Asks for a further socket: protocol (``tcp``, ``udp``) and port."""
 
 
 @dataclass(slots=True)
@@ -28,14 +35,18 @@ class Session:
     network: str
     decoy: str
     service: str
-    socket: socket.socket
+    socket: Socket
     peer: tuple[str, int]
     local: tuple[str, int]
     send: Callable[[Event], None]
     id: str = field(default_factory=event_id)
     received: int = 0
     sent: int = 0
+    proto: str = "tcp"
+    ask: More | None = None
+    """Where further sockets come from."""
     _writer: asyncio.StreamWriter | None = None
+    _further: list[Socket] = field(default_factory=list)
 
     def emit(self, kind: EventType, **data: Any) -> None:
         """Write one event of this session. Bytes and text from the wire are made safe; sizes are capped."""
@@ -52,7 +63,7 @@ class Session:
                 self.peer[1],
                 self.local[0],
                 self.local[1],
-                "tcp",
+                self.proto,
                 {name: safe(value) for name, value in data.items()},
             )
         )
@@ -73,6 +84,31 @@ class Session:
         self._writer = asyncio.StreamWriter(transport, protocol, reader, loop)
         return reader, self._writer
 
+    @property
+    def exceeded(self) -> bool:
+        """Whether the visitor sent more than a session may receive."""
+        return isinstance(self.socket, Incoming) and self.socket.exceeded
+
+    def spent(self, seconds: float) -> None:
+        """What arrived last kept the process busy for so long: a socket whose bytes are dear is read less often."""
+        if isinstance(self.socket, Incoming):
+            self.socket.spent(seconds)
+
+    async def more(self, proto: str = "tcp", port: int = 0) -> Socket:
+        """A further socket of this decoy, bound to ``port`` (0: any), non-blocking, with tcp listening.
+
+        It is closed with the session at the latest.
+
+        Raises:
+            LimitReached: the decoy has as many as it may have at once.
+            OSError: there is nobody to ask, or the port is taken.
+        """
+        if self.ask is None:
+            raise OSError(errno.ENOTCONN, os.strerror(errno.ENOTCONN))
+        opened = await self.ask(proto, port)
+        self._further.append(opened)
+        return opened
+
     def count(self, connection: Any) -> None:
         """Take the byte counters of a socket (anything with ``getsockopt``) from the kernel (tcp(7), TCP_INFO)."""
         try:
@@ -84,8 +120,14 @@ class Session:
             self.received = max(0, received - (state in _FIN_RECEIVED))
             self.sent = sent - again
 
+    def release(self) -> None:
+        """Close what `more` gave."""
+        for further in self._further:
+            further.close()
+
     async def close(self) -> None:
-        """End the connection, whoever holds the socket."""
+        """End the connection, whoever holds the socket, and what `more` gave."""
+        self.release()
         if self._writer is None:
             self.count(self.socket)
             self.socket.close()

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures.thread  # noqa: F401 (what to_thread would import later)
-import os
 import ssl
+import tempfile
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -120,7 +120,7 @@ def make(style: Style, name: str, seed: bytes, facts: Facts) -> tuple[RSAPrivate
 def context(
     style: Style, key: RSAPrivateKey, certificate: x509.Certificate, protocols: tuple[str, ...] = ()
 ) -> ssl.SSLContext:
-    """A server's context. OpenSSL reads keys from files only: an anonymous one in memory stands in."""
+    """A server's context. OpenSSL reads keys from files only; a decoy process has a /tmp in memory, of its own."""
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     made.minimum_version = ssl.TLSVersion[style.oldest]
     made.maximum_version = ssl.TLSVersion[style.newest]
@@ -132,12 +132,10 @@ def context(
     pem = certificate.public_bytes(Encoding.PEM) + key.private_bytes(
         Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
     )
-    memory = os.memfd_create("cert", os.MFD_CLOEXEC)
-    try:
-        os.write(memory, pem)
-        made.load_cert_chain(f"/proc/self/fd/{memory}")
-    finally:
-        os.close(memory)
+    with tempfile.NamedTemporaryFile() as paper:
+        paper.write(pem)
+        paper.flush()
+        made.load_cert_chain(paper.name)
     return made
 
 

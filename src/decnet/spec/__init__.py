@@ -3,18 +3,20 @@
 from decnet.spec.build import build, network_name
 from decnet.spec.identity import Identity
 from decnet.spec.machine import Held, Machine
-from decnet.spec.model import Decoy, Lan, LanDriver, Network, Runtime, Service
+from decnet.spec.model import Decoy, Isolation, Lan, LanDriver, Network, Runtime, Service, Sink
 
 __all__ = [
     "Decoy",
     "Held",
     "Identity",
+    "Isolation",
     "Lan",
     "LanDriver",
     "Machine",
     "Network",
     "Runtime",
     "Service",
+    "Sink",
     "build",
     "network_name",
 ]

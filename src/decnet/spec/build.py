@@ -15,8 +15,8 @@ from decnet.services import Service as ServiceType
 from decnet.spec.addresses import Range
 from decnet.spec.fleet import Fleet, Setting
 from decnet.spec.identity import Identity
-from decnet.spec.keys import CustomKeys, DecoyKeys, General, Isolation, LanKeys, SinkKeys
-from decnet.spec.lans import DEFAULT_LAN, lan
+from decnet.spec.keys import CustomKeys, DecoyKeys, General, LanKeys
+from decnet.spec.lans import DEFAULT_LAN, check_overlaps, lan
 from decnet.spec.leftovers import check_leftovers
 from decnet.spec.machine import Held, Machine
 from decnet.spec.members import Pattern, count, is_hostname
@@ -25,13 +25,14 @@ from decnet.spec.outline import Outline, outline
 from decnet.spec.presets import Preset, Sources, preset
 from decnet.spec.profiles import with_own_profiles
 from decnet.spec.reading import Findings, Read, read
+from decnet.spec.sinks import sinks
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,63}")
 MAX_DECOYS = 16_384
 """Decoys of one file: rendered, they take about 40 KB each."""
 MAX_LANS = 256
 """Further LANs of one file; each is compared with the others."""
-_LATER = ("net6", "vlan", "log_target", "mutate_interval", "ip6", "limits", "renamed_from")
+_LATER = ("mutate_interval",)
 """Keys that are checked, and do nothing yet."""
 
 
@@ -78,6 +79,7 @@ def build(
     _check_general(general, findings)
     lans, ranges = _lans(document, sections, general, machine, held, findings)
     _check_others(document, sections, findings)
+    declared_sinks = sinks(document, sections, general, findings)
     own = with_own_profiles(document, sections, catalog, services, findings)
     sources = Sources(document, sections, own, services)
     presets = _presets(sections, sources, findings)
@@ -102,6 +104,7 @@ def build(
         decoys=decoys,
         span=general.span,
         warnings=findings.warnings,
+        sinks=declared_sinks,
     )
 
 
@@ -150,8 +153,6 @@ def _check_general(general: Read[General], findings: Findings) -> None:
         findings.error(
             "unsupported", "this version has no runtime docker", general.at("runtime"), "use netns"
         )
-    if keys.isolation is not Isolation.SHARED:
-        findings.warn("no-effect", "this version knows isolation = shared only", general.at("isolation"))
     _check_later(general, findings)
 
 
@@ -161,10 +162,6 @@ def _check_later(read_keys: Read[General] | Read[DecoyKeys], findings: Findings)
             findings.warn(
                 "no-effect", f'"{key}" is checked, but has no effect in this version', found.text.span
             )
-        if key == "egress" and found.text.raw.strip().lower() != "deny":
-            findings.warn(
-                "no-effect", "this version opens no connection from a decoy at all", found.text.span
-            )
 
 
 def _check_decoy(one: Preset, findings: Findings) -> None:
@@ -172,8 +169,6 @@ def _check_decoy(one: Preset, findings: Findings) -> None:
         findings.error(
             "unsupported", "this version has no runtime docker", one.read.at("runtime"), "use netns"
         )
-    if one.read.keys.isolation is Isolation.DECOY:
-        findings.warn("no-effect", "this version knows isolation = shared only", one.read.at("isolation"))
     _check_later(one.read, findings)
 
 
@@ -205,14 +200,7 @@ def _lans(
         taken = (*declared, *(other.subnet for other in found.values()))
         further = lan(name, keys, machine, held, findings, taken)
         if further is not None:
-            for other in found.values():
-                if other.subnet.overlaps(further.subnet):
-                    findings.error(
-                        "lan-overlap",
-                        f"{further.subnet} overlaps {other.subnet} of LAN {other.name}",
-                        keys.at("net"),
-                        related=(other.span,),
-                    )
+            check_overlaps(further, keys, found.values(), findings)
             found[name] = further
     return found, ranges
 
@@ -220,9 +208,3 @@ def _lans(
 def _check_others(document: Document, sections: Outline, findings: Findings) -> None:
     for section in sections.kinds["custom"].values():
         read(document, (section,), CustomKeys, section.span, findings)
-    for section in sections.kinds["sink"].values():
-        keys = read(document, (section,), SinkKeys, section.span, findings)
-        if keys.keys.type != "file":
-            findings.warn(
-                "no-effect", "this version writes events to the file in its state folder only", section.span
-            )

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv6Address
 
 from decnet.catalog import Distro
 from decnet.draw import Draw
 from decnet.errors import Span
 from decnet.ini import did_you_mean
+from decnet.services.limits import Bounds
 from decnet.spec.addresses import Pool, Range, draw_mac, is_multicast, parse_mac
+from decnet.spec.egress import egress
+from decnet.spec.fleet6 import Addresses6, Place
 from decnet.spec.identity import Identity
 from decnet.spec.keys import General
 from decnet.spec.lans import DEFAULT_LAN
+from decnet.spec.limits import granted
 from decnet.spec.machine import Held, Machine
 from decnet.spec.members import Member, Pattern, check_hostname, hostnames, members
-from decnet.spec.model import Decoy, Lan, Runtime, Service
+from decnet.spec.model import Decoy, Isolation, Lan, LanDriver, Runtime, Service
 from decnet.spec.presets import Preset, Sources, service, service_names
 from decnet.spec.reading import Findings, Read
+from decnet.spec.renames import Renames, renames
 
 _NAME_LIMIT = 63
 _UPTIME = (2 * 3600, 200 * 86400)
@@ -69,18 +74,28 @@ class Fleet:
         self._sources = sources
         self._findings = findings
         self._taken = _Taken()
+        self._six = Addresses6(setting.lans, setting.machine, findings)
         self._services: dict[tuple[str, str], Service] = {}
+        self._fleet_wide = {key: at for key, at in setting.general.spans.items() if key == "egress"}
+        self._default_egress = egress(setting.general, findings) or ()
+        self._egresses: dict[str, tuple[str, ...]] = {}
+        self._renames = Renames({}, {})
 
     def decoys(self, presets: list[Preset]) -> tuple[Decoy, ...]:
         """Every decoy, in file order. Declared addresses go first, then held ones, then the pool's."""
-        seats = [seat for preset in presets for seat in self._seats(preset)]
+        by_preset = [(preset, self._seats(preset)) for preset in presets]
+        groups = [(preset, [seat.member for seat in own]) for preset, own in by_preset]
+        self._renames = renames(groups, self._setting.held, self._findings)
+        seats = [seat for _, own in by_preset for seat in own]
         pools = {name: self._pool(lan) for name, lan in self._setting.lans.items()}
         held = self._setting.held.addresses
         kept = {
             s.member.name: pools[s.lan.name].keep(h)
             for s in seats
-            if not s.ip and (h := held.get(s.member.name))
+            if not s.ip
+            and (h := held.get(s.member.name) or held.get(self._renames.old.get(s.member.name, "")))
         }
+        self._six.settle(((s.member.name, s.lan) for s in seats), self._held6(seats))
         found: list[Decoy] = []
         without: set[str] = set()
         for seat in seats:
@@ -98,6 +113,11 @@ class Fleet:
             found.append(self._decoy(seat, ip))
         return tuple(found)
 
+    def _held6(self, seats: list[_Seat]) -> dict[str, IPv6Address]:
+        held, old = self._setting.held.addresses6, self._renames.old
+        names = (seat.member.name for seat in seats)
+        return {name: six for name in names if (six := held.get(name) or held.get(old.get(name, "")))}
+
     def _pool(self, lan: Lan) -> Pool:
         reserved = {*self._taken.addresses, *(own.ip for own in self._setting.machine.interfaces.values())}
         reserved |= {address for address in (lan.gateway, lan.host) if address}
@@ -111,6 +131,7 @@ class Fleet:
             for member in found:
                 self._services_of(member.name, preset)
             return []
+        self._six.claim(preset, lan, found)
         ip = keys.keys.ip
         single = ip is not None and ip.first == ip.last
         if single and len(found) > 1:
@@ -184,21 +205,27 @@ class Fleet:
     def _decoy(self, seat: _Seat, ip: IPv4Address) -> Decoy:
         preset, name, setting = seat.preset, seat.member.name, self._setting
         keys = preset.read.keys
-        choices = setting.identity.choices(setting.general.keys.seed, name)
+        word = self._word(name)
+        choices = setting.identity.choices(setting.general.keys.seed, word)
         distro = choices.child("distro").pick(preset.distros) if preset.distros else None
         services = self._services_of(name, preset)
         uptime = (
             int(keys.uptime)
             if keys.uptime is not None
-            else setting.identity.of(name, "uptime").integer(*_UPTIME)
+            else setting.identity.of(word, "uptime").integer(*_UPTIME)
         )
+        mac = self._mac(seat)
+        windows = preset.os.family == "windows"
+        isolation = keys.isolation or setting.general.keys.isolation
+        limits, bounds = granted(preset.read, alone=isolation is Isolation.DECOY, findings=self._findings)
+        place = Place(seat.lan, ip, mac, windows, setting.identity.of(word, "ip6"))
         return Decoy(
             name=name,
             group=seat.member.group,
             number=seat.member.number,
             lan=seat.lan.name,
             ip=ip,
-            mac=self._mac(seat),
+            mac=mac,
             hostname=self._hostname(seat, distro, choices.child("hostname")),
             os=preset.os,
             distro=distro,
@@ -207,12 +234,31 @@ class Fleet:
             runtime=Runtime.NETNS,
             uptime=uptime,
             protect=keys.protect,
+            egress=self._egress(preset),
             span=preset.section.span,
-            spans=preset.read.spans,
+            spans={**self._fleet_wide, **preset.read.spans},
+            identity=word if word != name else "",
+            ip6=self._six.address(name, place, preset.section.span),
+            isolation=isolation,
+            limits=limits,
+            bounds=bounds if isolation is Isolation.DECOY else Bounds(),
         )
 
+    def _egress(self, preset: Preset) -> tuple[str, ...]:
+        """What the decoys of a section may open: as it says itself, else as ``[general]`` does."""
+        section = preset.section.key
+        if section not in self._egresses:
+            own = egress(preset.read, self._findings)
+            self._egresses[section] = self._default_egress if own is None else own
+        return self._egresses[section]
+
+    def _word(self, member: str) -> str:
+        return self._renames.words.get(member, member)
+
     def _services_of(self, member: str, preset: Preset) -> tuple[Service, ...]:
-        draw = self._setting.identity.choices(self._setting.general.keys.seed, member).child("services")
+        draw = self._setting.identity.choices(self._setting.general.keys.seed, self._word(member)).child(
+            "services"
+        )
         names = service_names(preset, self._sources, draw, self._findings)
         services = tuple(self._service(one, preset, member) for one in names)
         self._check_ports(services)
@@ -244,7 +290,9 @@ class Fleet:
 
     def _mac(self, seat: _Seat) -> str:
         given, keys = seat.preset.read.keys.mac, seat.preset.read
-        draw = self._setting.identity.of(seat.member.name, "mac")
+        draw = self._setting.identity.of(self._word(seat.member.name), "mac")
+        if seat.lan.driver is LanDriver.IPVLAN and (shared := self._shared_mac(seat)):
+            return shared
         explicit = parse_mac(given) if given else None
         if explicit is not None:
             self._check_mac(explicit, seat)
@@ -259,18 +307,35 @@ class Fleet:
             self._findings.error(
                 code, f'"{given}" is neither a MAC address nor a known vendor', keys.at("mac"), hint
             )
+        possible: tuple[str, ...] = (name,)
         if name not in vendors:
             archetype = seat.preset.archetype
-            name = self._vendor(
-                archetype.vendors if archetype and archetype.vendors else seat.preset.os.vendors, seat
-            )
-        mac = draw_mac(vendors[name].prefixes, draw, self._taken.macs)
+            possible = archetype.vendors if archetype and archetype.vendors else seat.preset.os.vendors
+            name = self._vendor(possible, seat)
+        prefixes = [prefix for vendor in possible for prefix in vendors[vendor].prefixes]
+        mac = self._held_mac(seat.member.name, prefixes)
+        mac = mac or draw_mac(vendors[name].prefixes, draw, self._taken.macs)
         self._taken.macs[mac] = seat.preset.section.span
         return mac
 
+    def _shared_mac(self, seat: _Seat) -> str:
+        """The parent's MAC address, where it is known: every decoy of an ipvlan LAN has it."""
+        keys, machine = seat.preset.read, self._setting.machine
+        if keys.keys.mac:
+            message = f"decoys of an ipvlan LAN all have the MAC address of {seat.lan.parent}"
+            self._findings.warn("no-effect", message, keys.at("mac"), "leave the mac out, or use macvlan")
+        return machine.macs.get(seat.lan.parent) or machine.macs.get(seat.lan.interface, "")
+
+    def _held_mac(self, member: str, prefixes: Sequence[str]) -> str:
+        """The MAC address it has already, while it is one that it could draw and nobody else's."""
+        held = self._setting.held.macs
+        mac = held.get(member) or held.get(self._renames.old.get(member, ""), "")
+        fits = any(mac.startswith(prefix.lower()) for prefix in prefixes)
+        return mac if fits and mac not in self._taken.macs else ""
+
     def _vendor(self, names: tuple[str, ...], seat: _Seat) -> str:
         return self._setting.identity.choices(
-            self._setting.general.keys.seed, seat.member.name, "vendor"
+            self._setting.general.keys.seed, self._word(seat.member.name), "vendor"
         ).pick(names)
 
     def _check_mac(self, mac: str, seat: _Seat) -> None:

@@ -23,6 +23,16 @@ class Identity:
         """A new one: the only place where decnet draws anything that it could not draw again."""
         return cls(secrets.token_bytes(SECRET_BYTES), datetime.now(UTC).replace(microsecond=0))
 
+    @classmethod
+    def of_parts(cls, secret: bytes, created: int) -> Identity:
+        """One that was made before; ``created`` in Unix seconds. Raises `ValueError` for what cannot be one."""
+        if len(secret) != SECRET_BYTES:
+            raise ValueError(f"a secret has {SECRET_BYTES} bytes, not {len(secret)}")
+        try:
+            return cls(secret, datetime.fromtimestamp(created, UTC))
+        except (OverflowError, OSError):
+            raise ValueError(f"{created} is no time") from None
+
     def of(self, *words: str) -> Draw:
         """Draws of identities: keys, addresses, serials."""
         return Draw(self.secret, "identity", *words)

@@ -7,20 +7,16 @@ network is built.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
-from ipaddress import IPv4Address, IPv4Network, IPv6Interface, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from pathlib import Path
 
+from decnet.events.sinks import Facility
 from decnet.ini.schema import key
-from decnet.ini.values import Duration
+from decnet.ini.values import Duration, Size
 from decnet.spec.addresses import Range
-from decnet.spec.model import LanDriver, Runtime
-
-
-class Isolation(StrEnum):
-    """How decoys share processes."""
-
-    SHARED = "shared"
-    DECOY = "decoy"
+from decnet.spec.addresses6 import Range6
+from decnet.spec.limits import Limit
+from decnet.spec.model import Isolation, LanDriver, Runtime
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +28,25 @@ class General:
         None, "How decoys are attached: an isolated bridge inside the host, or peers on a real LAN."
     )
     interface: str = key(
-        "", "Parent interface of a macvlan LAN; that of the default route when not given.", example="eth0"
+        "",
+        "Parent interface of a macvlan or ipvlan LAN; that of the default route when not given.",
+        example="eth0",
     )
     net: IPv4Network | None = key(
         None,
         "Subnet of the LAN; the interface's own, or on a bridge the first free /24 of 198.18.0.0/15.",
         example="192.168.1.0/24",
     )
-    net6: IPv6Network | None = key(None, "IPv6 subnet of the LAN.", example="2001:db8::/64")
+    net6: IPv6Network | None = key(
+        None, "IPv6 subnet of the LAN; without one its decoys have no IPv6.", example="2001:db8::/64"
+    )
     gw: IPv4Address | None = key(
         None, "The decoys' default gateway; that of the default route, or on a bridge the first address."
+    )
+    gw6: IPv6Address | None = key(
+        None,
+        "The decoys' IPv6 gateway, of `net6` or link-local; that of the default route, or on a bridge the first address.",
+        example="fe80::1",
     )
     runtime: Runtime = key(Runtime.AUTO, "What carries a decoy.")
     pool: tuple[Range, ...] = key(
@@ -53,12 +58,20 @@ class General:
         example="2026-spring",
     )
     domain: str = key("", "DNS domain of the company that the fleet belongs to.", example="corp.example")
-    mtu: int = key(1500, "MTU of the LAN in bytes.", minimum=576, maximum=65535)
-    vlan: int | None = key(None, "VLAN id on the parent interface.", minimum=1, maximum=4094)
-    egress: tuple[str, ...] = key(
-        ("deny",), "Connections decoys may open: `deny`, or `proto:cidr:port` items."
+    mtu: int = key(
+        1500, "MTU of the LAN in bytes; not more than the parent interface has.", minimum=576, maximum=65535
     )
-    log_target: str = key("", "One syslog sink, as host:port.", example="198.51.100.7:514")
+    vlan: int | None = key(
+        None, "VLAN on the parent interface: decoys stand on `INTERFACE.VLAN`.", minimum=1, maximum=4094
+    )
+    egress: tuple[str, ...] = key(
+        ("deny",),
+        "Connections decoys may open: `deny`, or `proto:cidr:port` items of tcp, udp or icmp.",
+        example="udp:198.51.100.53:53",
+    )
+    log_target: str = key(
+        "", "One syslog sink, as `target` of a `[sink-NAME]`; host:port is UDP.", example="198.51.100.7:514"
+    )
     mutate_interval: Duration | None = key(None, "How often decoys draw anew.", example="30m")
     include: tuple[str, ...] = key((), "Further files, as globs relative to this one.", example="sites/*.ini")
     timezone: str = key("UTC", "Time zone of the hosts, as in the tz database.", example="Europe/Berlin")
@@ -70,7 +83,11 @@ class DecoyKeys:
     """``[NAME]``: a decoy, or a group of them."""
 
     ip: Range | None = key(None, "Address, or a range `a-b` for a group.", example="192.168.1.20")
-    ip6: IPv6Interface | None = key(None, "IPv6 address.")
+    ip6: Range6 | None = key(
+        None,
+        "IPv6 address, or a range `a-b` for a group; found as a host does itself when not given.",
+        example="2001:db8::20",
+    )
     mac: str = key("", "MAC address, or the vendor whose prefix it has.", example="dell")
     services: tuple[str, ...] = key((), "Services it runs.", example="ssh, http")
     archetype: str = key("", "Preset of services, os, distros, vendor and host names.", example="web-server")
@@ -80,18 +97,27 @@ class DecoyKeys:
     hostname: str = key("", "Host name; Jinja, with `n` the number in the group.", example="WS-{{ n }}")
     lan: str = key("", "LAN it stands on.", aliases=("lans",))
     mutate_interval: Duration | None = key(None, "How often it draws anew.", example="30m")
-    egress: tuple[str, ...] = key((), "Connections it may open.")
+    egress: tuple[str, ...] = key(
+        (), "Connections it may open, in place of those of [general].", example="tcp:198.51.100.0/24:443"
+    )
     runtime: Runtime | None = key(None, "What carries it.")
     isolation: Isolation | None = key(None, "Its own process, or a shared one.")
     uptime: Duration | None = key(
         None, "How long it has been up when it is first applied; drawn when not given.", example="35d"
     )
     protect: bool = key(False, "Refuse to replace or remove it.")
-    renamed_from: str = key("", "Name it had before: it is kept, not replaced.")
+    renamed_from: str = key(
+        "", "Name it had before: under the new one it keeps all that it is recognised by.", example="web-01"
+    )
     randomize: tuple[str, ...] = key(
         (), "What to draw from the seed.", choices=("services", "distro", "hostname")
     )
-    limits: tuple[str, ...] = key((), "Bounds on memory, cpu, pids, connections.", example="connections=200")
+    limits: tuple[Limit, ...] = key(
+        (),
+        "Bounds of its process (memory, cpu, pids) and services (connections, per_source, session_bytes,"
+        " session_time, connection_rate, event_rate).",
+        example="connections=200",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +139,8 @@ class LanKeys:
     interface: str = key("", "Parent interface.")
     net: IPv4Network | None = key(None, "Subnet.")
     gw: IPv4Address | None = key(None, "Default gateway of its decoys.")
+    net6: IPv6Network | None = key(None, "IPv6 subnet.")
+    gw6: IPv6Address | None = key(None, "IPv6 gateway of its decoys.")
     mtu: int = key(1500, "MTU in bytes.", minimum=576, maximum=65535)
     vlan: int | None = key(None, "VLAN id on the parent interface.", minimum=1, maximum=4094)
     pool: tuple[Range, ...] = key((), "Addresses for decoys without `ip`.")
@@ -123,8 +151,39 @@ class SinkKeys:
     """``[sink-NAME]``: where events go."""
 
     type: str = key("file", "Kind of sink.", choices=("file", "syslog", "webhook", "nats", "stdout"))
-    target: str = key("", "Address or URL.", example="198.51.100.7:514")
+    target: str = key(
+        "",
+        "Server, as `udp://host:port`, `tcp://host:port` or `tls://host:port`; without a scheme it is UDP.",
+        example="tls://logs.example:6514",
+    )
     format: str = key("native", "Shape of an event.", choices=("native", "ecs", "ocsf"))
+    history: bool = key(True, "Send what the log holds already, too, when the sink is new.")
+    facility: Facility = key(Facility.LOCAL0, "Syslog facility.")
+    sd_id: str = key("decnet@32473", "Name of the structured data element.", example="decnet@32473")
+    max_size: int | None = key(
+        None,
+        "Longest syslog message in bytes; longer ones are cut. 2048 over UDP, 8192 over TCP and TLS.",
+        minimum=480,
+        maximum=65_000,
+    )
+    ca: Path | None = key(
+        None,
+        "Certificates (PEM) that the server's is verified with, in place of the host's own.",
+        example="ca.pem",
+    )
+    verify: bool = key(True, "Verify the server's certificate and name.")
+    cert: Path | None = key(None, "Certificate (PEM) to show to the server.", example="client.pem")
+    path: str = key(
+        "", "File to append to; its folder is the sink's own.", example="/var/log/decnet/office.jsonl"
+    )
+    rotate_size: Size = key(Size(64 << 20), "Size at which the file is put aside.", minimum=4096)
+    rotate_age: Duration = key(Duration(7 * 86_400), "Age at which the file is put aside.", minimum=60)
+    keep: int = key(10, "Files kept that were put aside.", minimum=1, maximum=1000)
+    key: Path | None = key(
+        None,
+        "Private key (PEM, without a passphrase) of `cert`; in that file when not given.",
+        example="client.key",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Address, IPv4Network
 
 from decnet.ini import items
 from decnet.spec.addresses import BENCHMARK, free_subnet
 from decnet.spec.keys import General, LanKeys
+from decnet.spec.lans6 import six
 from decnet.spec.machine import Held, Machine
 from decnet.spec.model import Lan, LanDriver
 from decnet.spec.reading import Findings, Read
@@ -15,6 +16,8 @@ from decnet.spec.reading import Findings, Read
 DEFAULT_LAN = "default"
 _SMALLEST = 30
 """Longest prefix with room for a gateway and a decoy."""
+_NAME_LIMIT = 15
+"""Characters of an interface name (IFNAMSIZ less the final zero)."""
 
 
 def lan(
@@ -31,39 +34,97 @@ def lan(
     """
     keys = read.keys
     driver = keys.driver or (LanDriver.MACVLAN if keys.interface else LanDriver.BRIDGE)
-    if driver is LanDriver.IPVLAN:
+    interface = _interface(read, driver, machine, findings)
+    if interface is None:
+        return None
+    parent = f"{interface}.{keys.vlan}" if keys.vlan else interface
+    if keys.vlan and len(parent) > _NAME_LIMIT:
         findings.error(
-            "unsupported",
-            "this version has no driver ipvlan",
-            read.at("driver"),
-            "use macvlan, or an isolated bridge",
+            "interface-name",
+            f'"{parent}" is longer than the {_NAME_LIMIT} characters that an interface name has',
+            read.at("vlan"),
+            "make the VLAN interface under a shorter name, and give that as interface",
         )
         return None
-    if driver is LanDriver.BRIDGE and keys.interface:
-        findings.error(
-            "driver-conflict",
-            "a bridge LAN is isolated inside the host and has no interface",
-            read.at("interface"),
-            "remove the interface, or write driver = macvlan",
-        )
-        return None
-    interface = (keys.interface or machine.default_interface) if driver is LanDriver.MACVLAN else ""
-    if driver is LanDriver.MACVLAN and not interface:
-        findings.error(
-            "no-interface",
-            "no interface given, and the host has no default route",
-            read.span,
-            "write interface = eth0",
-        )
-        return None
-    subnet = _subnet(name, read, interface, machine, held, findings, declared)
+    subnet = _subnet(name, read, parent, machine, held, findings, declared)
     if subnet is None:
         return None
     _check_pool(read, subnet, findings)
-    gateway = _gateway(read, subnet, driver, interface, machine, findings)
-    own = machine.interfaces.get(interface)
+    gateway = _gateway(read, subnet, driver, parent, machine, findings)
+    own = machine.interfaces.get(parent)
     host = own.ip if own and own.ip in subnet else (gateway if driver is LanDriver.BRIDGE else None)
-    return Lan(name, driver, interface, subnet, gateway, host, keys.mtu, read.span, read.spans)
+    host = None if driver is LanDriver.IPVLAN else host  # it does not reach its own decoys there
+    most = machine.mtus.get(parent) or machine.mtus.get(interface)
+    mtu = _mtu(read, interface, most, findings)
+    subnet6, gateway6, host6 = six(read, driver, parent, machine, findings)
+    return Lan(
+        name=name,
+        driver=driver,
+        interface=interface,
+        subnet=subnet,
+        gateway=gateway,
+        host=host,
+        mtu=mtu,
+        span=read.span,
+        spans=read.spans,
+        vlan=keys.vlan or 0,
+        subnet6=subnet6,
+        gateway6=gateway6,
+        host6=host6,
+    )
+
+
+def check_overlaps(further: Lan, read: Read[LanKeys], others: Iterable[Lan], findings: Findings) -> None:
+    """Say with which other LANs of the network one shares addresses."""
+    for other in others:
+        pairs = (("net", further.subnet, other.subnet), ("net6", further.subnet6, other.subnet6))
+        for key, mine, theirs in pairs:
+            if mine and theirs and mine.overlaps(theirs):
+                message = f"{mine} overlaps {theirs} of LAN {other.name}"
+                findings.error("lan-overlap", message, read.at(key), related=(other.span,))
+
+
+def _interface(
+    read: Read[General] | Read[LanKeys], driver: LanDriver, machine: Machine, findings: Findings
+) -> str | None:
+    """The parent interface, empty on a bridge; None when what is said of it is wrong."""
+    keys = read.keys
+    if driver is LanDriver.BRIDGE:
+        if not (keys.interface or keys.vlan):
+            return ""
+        key = "interface" if keys.interface else "vlan"
+        findings.error(
+            "driver-conflict",
+            f"a bridge LAN is isolated inside the host and has no {'interface' if keys.interface else 'VLAN'}",
+            read.at(key),
+            f"remove the {key}, or write driver = macvlan",
+        )
+        return None
+    if keys.interface or machine.default_interface:
+        return keys.interface or machine.default_interface
+    findings.error(
+        "no-interface",
+        "no interface given, and the host has no default route",
+        read.span,
+        "write interface = eth0",
+    )
+    return None
+
+
+def _mtu(read: Read[General] | Read[LanKeys], interface: str, most: int | None, findings: Findings) -> int:
+    """The LAN's MTU; where the file says none, not more than the parent has (``most``, if it is known)."""
+    mtu = read.keys.mtu
+    if most is None or mtu <= most:
+        return mtu
+    if "mtu" not in read.given:
+        return most
+    findings.error(
+        "mtu-over-parent",
+        f"an MTU of {mtu} bytes is more than the {most} of {interface}",
+        read.at("mtu"),
+        f"raise that of {interface} first: ip link set {interface} mtu {mtu}",
+    )
+    return mtu
 
 
 def _subnet(

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any
 
 from decnet.catalog import Distro, Os
 from decnet.errors import Problem, Span
+from decnet.events.sinks import Setting
 from decnet.services import Port
 from decnet.services import Service as ServiceType
+from decnet.services.limits import Bounds, Limits
 
 
 class Runtime(StrEnum):
@@ -20,6 +22,13 @@ class Runtime(StrEnum):
     AUTO = "auto"
     NETNS = "netns"
     DOCKER = "docker"
+
+
+class Isolation(StrEnum):
+    """How decoys share processes."""
+
+    SHARED = "shared"
+    DECOY = "decoy"
 
 
 class LanDriver(StrEnum):
@@ -43,6 +52,15 @@ class Lan:
     mtu: int
     span: Span
     spans: Mapping[str, Span] = field(default_factory=dict)
+    vlan: int = 0
+    subnet6: IPv6Network | None = None
+    gateway6: IPv6Address | None = None
+    host6: IPv6Address | None = None
+
+    @property
+    def parent(self) -> str:
+        """The interface that decoys stand on, ``eth0.42`` on a VLAN; empty on a bridge."""
+        return f"{self.interface}.{self.vlan}" if self.vlan else self.interface
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +77,10 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Decoy:
-    """One fake host. ``uptime`` in seconds at the network's creation; ``spans`` by key."""
+    """One fake host. ``uptime`` in seconds at the network's creation; ``spans`` by key.
+
+    ``identity`` is the name that it was first applied under, where it is another: all that it is drawn from.
+    """
 
     name: str
     group: str
@@ -75,6 +96,30 @@ class Decoy:
     runtime: Runtime
     uptime: int
     protect: bool
+    span: Span
+    spans: Mapping[str, Span] = field(default_factory=dict)
+    identity: str = ""
+    ip6: IPv6Address | None = None
+    isolation: Isolation = Isolation.SHARED
+    limits: Limits = field(default_factory=Limits)
+    """What each of its services grants."""
+    bounds: Bounds = field(default_factory=Bounds)
+    """What its process may take, where it has one of its own."""
+    egress: tuple[str, ...] = ()
+    """Connections it may open, as `decnet.spec.egress` writes them."""
+
+    @property
+    def word(self) -> str:
+        """The word that identity and choices are drawn from."""
+        return self.identity or self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Sink:
+    """Where events go beside the network's own log; ``spans`` by key."""
+
+    name: str
+    setting: Setting
     span: Span
     spans: Mapping[str, Span] = field(default_factory=dict)
 
@@ -94,3 +139,4 @@ class Network:
     decoys: tuple[Decoy, ...]
     span: Span
     warnings: tuple[Problem, ...] = ()
+    sinks: tuple[Sink, ...] = ()

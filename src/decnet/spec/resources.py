@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from decnet.services.limits import Bounds
+
 
 class Policy(StrEnum):
     """What a change of a field costs."""
@@ -47,6 +49,14 @@ class Id(NamedTuple):
     def __str__(self) -> str:
         return "/".join(filter(None, self))
 
+    @classmethod
+    def parse(cls, text: str) -> Id:
+        """The id that is written so. Raises `ValueError`."""
+        kind, owner, *part = text.split("/", 2)
+        if kind == Kind.SINK:
+            return cls(Kind.SINK, "", owner)
+        return cls(Kind(kind), owner, *part)
+
 
 class Driver(StrEnum):
     """How decoys of a LAN are attached."""
@@ -73,7 +83,7 @@ class Lan:
     name: str = _field(Policy.COMPUTED)
     driver: Driver = _field(Policy.REPLACE)
     interface: str = _field(Policy.REPLACE, "")
-    """Parent interface (macvlan); empty on a bridge."""
+    """Parent interface (macvlan, ipvlan), or that of the VLAN; empty on a bridge."""
     subnet: str = _field(Policy.REPLACE, "")
     address: str = _field(Policy.LIVE, "")
     mtu: int = _field(Policy.LIVE, 1500)
@@ -84,6 +94,11 @@ class Lan:
     address6: str = _field(Policy.LIVE, "")
     bridges: int = _field(Policy.LIVE, 1)
     """Bridges that together are this LAN: one takes 1,023 ports."""
+
+    @property
+    def parent(self) -> str:
+        """The interface that links stand on: ``eth0``, on a VLAN ``eth0.42``; empty on a bridge."""
+        return f"{self.interface}.{self.vlan}" if self.vlan else self.interface
 
     @property
     def id(self) -> Id:
@@ -106,6 +121,8 @@ class Decoy:
     runtime: str = _field(Policy.REPLACE, "netns")
     protect: bool = _field(Policy.IGNORED, False)
     egress: tuple[str, ...] = _field(Policy.LIVE, ())
+    identity: str = _field(Policy.IGNORED, "")
+    """Name that its identity is drawn from, where it is another than its own: it was renamed."""
 
     @property
     def id(self) -> Id:
@@ -121,8 +138,9 @@ class Link:
     lan: str = _field(Policy.REPLACE)
     driver: Driver = _field(Policy.REPLACE)
     parent: str = _field(Policy.REPLACE)
-    """On a bridge LAN the bridge's interface name, else the physical parent."""
+    """On a bridge LAN the interface name of the decoy's bridge, else `Lan.parent`."""
     mac: str = _field(Policy.REPLACE)
+    """Empty on an ipvlan, which has that of its parent."""
     address: str = _field(Policy.REPLACE)
     """Address with prefix length."""
     gateway: str = _field(Policy.LIVE, "")
@@ -151,14 +169,18 @@ class Stack:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A server on a decoy. ``bundle`` is the content hash of its rendered files; ``process`` numbers the decoy process."""
+    """A server on a decoy. ``bundle`` is the content hash of its rendered files; ``process`` numbers the decoy process.
+
+    ``bounds`` are those of the process; what a machine tells is what was expected of it.
+    """
 
     decoy: str = _field(Policy.COMPUTED)
     name: str = _field(Policy.COMPUTED)
     ports: tuple[tuple[int, str], ...] = _field(Policy.RESTART)
     """``((22, "tcp"),)``, sorted."""
     bundle: str = _field(Policy.LIVE)
-    process: int = _field(Policy.COMPUTED, 0)
+    process: int = _field(Policy.RESTART, 0)
+    bounds: Bounds = _field(Policy.LIVE, Bounds())
 
     @property
     def id(self) -> Id:

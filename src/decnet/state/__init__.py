@@ -4,7 +4,7 @@ SQLAlchemy takes 0.2 s to import, so it is loaded by `read` and `store` only, an
 """
 
 from decnet.state.access import directory, networks, read, store
-from decnet.state.lock import Holder, lock
+from decnet.state.lock import Holder, is_held, lock
 from decnet.state.model import About, Effect, Entry, Failure, Saved, Snapshot
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "Saved",
     "Snapshot",
     "directory",
+    "is_held",
     "lock",
     "networks",
     "read",

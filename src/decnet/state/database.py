@@ -53,12 +53,12 @@ def guarded(path: Path) -> Iterator[None]:
         cause = getattr(error, "orig", None) or error
         raise StateError(
             f"the state in {path} cannot be used: {cause}",
-            hint="restore the file from a backup, or move it away and apply again",
+            hint="restore the file from a backup, or move it away and run: decnet adopt FILE",
         ) from None
     except (msgspec.MsgspecError, ValueError) as error:
         raise StateError(
             f"the state in {path} holds what cannot be read: {error}",
-            hint="restore the file from a backup, or move it away and apply again",
+            hint="restore the file from a backup, or move it away and run: decnet adopt FILE",
         ) from None
     except OSError as error:
         raise StateError(

@@ -18,6 +18,9 @@ from decnet.errors import LockHeld, StateError
 from decnet.state.access import make_folder, remove_folder
 
 _POLL_SECONDS = 0.1
+REPAIR = "repair"
+"""The command that the supervisor runs: nobody asked for it, so nobody is turned away because of it."""
+_REPAIR_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,20 @@ class Holder:
         return f"pid {self.pid} (user {self.user}, {self.command}, since {self.since})"
 
 
+def is_held(folder: Path, network: str) -> bool:
+    """Whether somebody holds a network's lock now; takes nothing, waits for nothing (proc_locks(5))."""
+    try:
+        found = (folder / f"{network}.lock").stat()
+    except OSError:
+        return False
+    mark = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
+    return any(
+        words[1] == "FLOCK" and words[5] == mark
+        for line in Path("/proc/locks").read_text().splitlines()
+        if len(words := line.split()) > 5 and words[1] != "->"
+    )
+
+
 @contextmanager
 def lock(
     folder: Path,
@@ -43,12 +60,14 @@ def lock(
 ) -> Iterator[None]:
     """Hold a network's lock. ``timeout`` in seconds; ``waiting`` is told once who holds it, before the wait.
 
+    For a repair it waits in any case, unless it is one itself.
+
     Raises `LockHeld` with the holder when the time is over, `StateError` when the folder cannot be used.
     """
     path = folder / f"{network}.lock"
     try:
         make_folder(folder)
-        handle = _acquire(path, network, timeout, waiting)
+        handle = _acquire(path, network, timeout, waiting, patient=command != REPAIR)
     except OSError as error:
         raise StateError(
             f"cannot lock {path}: {error.strerror}",
@@ -64,8 +83,10 @@ def lock(
         os.close(handle)
 
 
-def _acquire(path: Path, network: str, timeout: float, waiting: Callable[[str], None]) -> int:
-    deadline = time.monotonic() + timeout
+def _acquire(
+    path: Path, network: str, timeout: float, waiting: Callable[[str], None], *, patient: bool
+) -> int:
+    began = time.monotonic()
     told = False
     while True:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -76,8 +97,11 @@ def _acquire(path: Path, network: str, timeout: float, waiting: Callable[[str], 
             os.close(handle)
             continue
         except BlockingIOError:
-            message = f"network {network} is locked by {_holder(handle)}"
+            holder = _holder(handle)
+            message = f"network {network} is locked by {holder or 'another command'}"
             os.close(handle)
+        repairing = patient and holder is not None and holder.command == REPAIR
+        deadline = began + (max(timeout, _REPAIR_SECONDS) if repairing else timeout)
         if time.monotonic() >= deadline:
             raise LockHeld(message, hint="wait for it, or give --lock-timeout SECONDS")
         if not told:
@@ -107,8 +131,8 @@ def _user() -> str:
         return str(os.getuid())
 
 
-def _holder(handle: int) -> str:
+def _holder(handle: int) -> Holder | None:
     try:
-        return str(msgspec.json.decode(os.pread(handle, 4096, 0), type=Holder))
+        return msgspec.json.decode(os.pread(handle, 4096, 0), type=Holder)
     except (msgspec.MsgspecError, OSError):
-        return "another command"
+        return None

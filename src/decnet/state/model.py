@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface
 
 from decnet.errors import Span, StateError
 from decnet.spec import Held, Identity
-from decnet.spec.resources import Id, Lan, Link, Resource
+from decnet.spec.resources import Decoy, Id, Lan, Link, Resource
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,20 +77,33 @@ class Snapshot:
 
     @property
     def known(self) -> bool:
-        """Whether the network was ever applied."""
+        """Whether the network has an identity: it was applied, adopted, or its identity was imported."""
         return self.identity is not None
 
+    @property
+    def untouched(self) -> bool:
+        """Whether nothing was ever applied: what is saved was adopted, or an identity alone."""
+        return self.serial == 0
+
     def held(self) -> Held:
-        """The addresses and subnets given out, so that an allocation stays as it is. Raises `StateError`."""
+        """What was given out, so that an allocation stays as it is. Raises `StateError`."""
         addresses: dict[str, IPv4Address] = {}
         subnets: dict[str, IPv4Network] = {}
+        words: dict[str, str] = {}
+        macs: dict[str, str] = {}
+        addresses6: dict[str, IPv6Address] = {}
         try:
             for saved in self.resources.values():
                 match saved.resource:
-                    case Link(decoy=decoy, address=address):
+                    case Link(decoy=decoy, address=address, mac=mac, address6=address6):
                         addresses[decoy] = IPv4Interface(address).ip
+                        if address6:
+                            addresses6[decoy] = IPv6Interface(address6).ip
+                        macs[decoy] = mac
+                    case Decoy(name=name, identity=identity):
+                        words[name] = identity or name
                     case Lan(name=name, subnet=subnet) if subnet:
                         subnets[name] = IPv4Network(subnet)
         except ValueError as error:
             raise StateError(f"the state of network {self.about.network} cannot be read: {error}") from None
-        return Held(addresses, subnets)
+        return Held(addresses, subnets, words, macs, addresses6)

@@ -66,6 +66,21 @@ class Store:
             self._settle((PLANNED, "failed"))
         return self._serial
 
+    def introduce(self, about: About, identity: Identity) -> None:
+        """A network with an identity to which nothing was applied yet: its serial is 0."""
+        table = schema.network
+        values = {
+            "secret": identity.secret,
+            "created": int(identity.created.timestamp()),
+            "file": about.file,
+            "env": about.env,
+            "runtime": about.runtime,
+            "format": schema.FORMAT,
+        }
+        new = insert(table).values(name=self.network, lineage=str(uuid.uuid4()), serial=0, **values)
+        with guarded(self._path), self._connection.begin():
+            self._connection.execute(new.on_conflict_do_update(index_elements=[table.c.name], set_=values))
+
     def expect(self, entries: Sequence[Entry]) -> None:
         """Write down all that this run is to do: what is still missing if it does not come to its end."""
         self._note(entries, PLANNED)
@@ -151,7 +166,9 @@ class Store:
         blobs = [
             {"hash": effect.saved.resource.bundle, "content": effect.content}
             for effect in effects
-            if effect.saved and effect.content is not None and isinstance(effect.saved.resource, Service | Sink)
+            if effect.saved
+            and effect.content is not None
+            and isinstance(effect.saved.resource, Service | Sink)
         ]
         if blobs:
             self._connection.execute(insert(schema.blob).on_conflict_do_nothing(), blobs)

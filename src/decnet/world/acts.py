@@ -8,10 +8,11 @@ import time
 
 from decnet.decoy.protocol import Request, Running
 from decnet.errors import WorldError
-from decnet.spec.resources import Decoy, Driver, Lan, Link, Resource, Service, Stack
-from decnet.world import lans, links, messages, names, namespaces, observe, refusal, sockets
+from decnet.spec.resources import Decoy, Driver, Lan, Link, Resource, Service, Sink, Stack
+from decnet.world import firewall, lans, links, names, namespaces, observe, refusal, sockets, vlans
 from decnet.world.netlink import Socket
 from decnet.world.processes import Processes
+from decnet.world.shipping import Shipper
 
 _PORT_SECONDS = 2.0
 """How long a port may take to become free after its service was stopped."""
@@ -21,11 +22,12 @@ _GONE_SECONDS = 30.0
 class Acts:
     """The acts of one network's world. Threads may share it."""
 
-    def __init__(self, network: str, kernel: Socket, processes: Processes) -> None:
+    def __init__(self, network: str, kernel: Socket, processes: Processes, shipper: Shipper) -> None:
         self._network = network
         self._group = names.group(network)
         self._kernel = kernel
         self._processes = processes
+        self._shipper = shipper
 
     def create(self, resource: Resource, content: bytes | None) -> None:
         with refusal.explained(resource):
@@ -34,23 +36,26 @@ class Acts:
                     lans.create(self._kernel, self._network, resource)
                     self._route_to_decoys(resource)
                 case Decoy():
-                    self._create_decoy(resource.name)
+                    self._create_decoy(resource)
                 case Link():
                     links.create(self._kernel, self._network, resource)
                 case Stack():
                     self._set_sysctls(resource)
                 case Service():
                     self._serve(resource, content)
+                case Sink():
+                    self._shipper.serve(resource, content)
 
     def update(self, resource: Resource, fields: frozenset[str], content: bytes | None) -> None:
         """A create brings every field to its value in place; only a service goes on without new sockets."""
         if not isinstance(resource, Service) or "ports" in fields:
             self.create(resource, content)
-        elif content is not None:
-            with refusal.explained(resource):
-                error = self._give(resource, content, start=False)
-                if error is not None:
-                    self._serve(resource, content)
+            return
+        with refusal.explained(resource):
+            if content is not None and self._give(resource, content, start=False) is not None:
+                self._serve(resource, content)
+            if "bounds" in fields:
+                self._processes.bound(resource.process, resource.bounds)
 
     def remove(self, resource: Resource) -> None:
         with refusal.explained(resource):
@@ -65,10 +70,14 @@ class Acts:
                     pass  # goes with the namespace: what the kernel had before is nobody's business any more
                 case Service():
                     self._processes.ask(resource.process, Request("stop", resource.decoy, resource.name))
+                case Sink():
+                    self._shipper.stop(resource.name)
 
     def remove_all(self) -> None:
         """Processes first: their sockets hold namespaces. Then links by group, names, and the wait for the kernel."""
         self._processes.quit_all()
+        self._shipper.quit()  # last, so that it ships what they wrote in the end
+        self._shipper.forget()
         decoys = namespaces.decoys(self._network)
         held = {
             (seen.parent, seen.mac)
@@ -76,6 +85,7 @@ class Acts:
             for seen in inside.links
             if seen.kind == Driver.MACVLAN and seen.group == self._group
         }
+        vlans.disown_used(self._kernel, self._network, held)
         links.delete_group(self._group)
         namespaces.remove_all(self._network)
         self._wait_until_released(held)
@@ -91,10 +101,14 @@ class Acts:
                 )
             time.sleep(0.02)
 
-    def _create_decoy(self, decoy: str) -> None:
-        if not namespaces.exists(self._network, decoy):
-            self._processes.drop(decoy)  # sockets of a namespace that lost its name answer nobody
-        namespaces.create(self._network, decoy, links.loopback_up)
+    def _create_decoy(self, decoy: Decoy) -> None:
+        def prepare() -> None:
+            firewall.put(decoy.egress)
+            links.loopback_up()
+
+        if not namespaces.exists(self._network, decoy.name):
+            self._processes.drop(decoy.name)  # sockets of a namespace that lost its name answer nobody
+        namespaces.create(self._network, decoy.name, prepare)
 
     def _remove_decoy(self, decoy: str) -> None:
         self._processes.drop(decoy)
@@ -123,17 +137,17 @@ class Acts:
         behind = lans.hairpin(self._kernel, self._network, lan.name)
         if behind is None:
             return
-        hairpin, source = behind
         decoys = namespaces.decoys(self._network)
         for inside in observe.look_inside(self._network, dict.fromkeys(decoys, ())).values():
             ours = {
                 seen.ifindex
                 for seen in inside.links
-                if seen.group == self._group and seen.parent == hairpin.parent
+                if seen.group == self._group and seen.parent == behind.link.parent
             }
-            ips = [found.address.partition("/")[0] for found in inside.addresses if found.ifindex in ours]
-            if ips:
-                self._kernel.change(*(messages.host_route(hairpin.ifindex, ip, source) for ip in ips))
+            found = (one.address for one in inside.addresses if one.ifindex in ours)
+            routes = lans.routes(behind, tuple(one for one in found if not one.startswith("fe80:")))
+            if routes:
+                self._kernel.change(*routes)
 
     def _give(
         self, service: Service, content: bytes, fds: tuple[int, ...] = (), *, start: bool
@@ -149,6 +163,7 @@ class Acts:
     def _serve(self, service: Service, content: bytes | None) -> None:
         if content is None:
             raise WorldError(f"{service.id}: cannot be served without its bundle")
+        self._processes.bound(service.process, service.bounds)
         deadline = time.monotonic() + _PORT_SECONDS
         with namespaces.opened(self._network, service.decoy) as fd:
             while True:
@@ -158,6 +173,9 @@ class Acts:
                 except OSError as error:
                     if error.errno != errno.EADDRINUSE or time.monotonic() > deadline:
                         raise
+                opened = self._processes.kept_sockets(service)
+                if opened:
+                    break
                 if self._goes_on(service, content):
                     return
         with contextlib.ExitStack() as stack:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from decnet.shipper.protocol import Shipping
 from decnet.spec.resources import Id, Resource
 
 
@@ -22,6 +23,10 @@ class Observed:
     sessions: Mapping[str, int] = field(default_factory=dict)
     foreign: tuple[str, ...] = ()
     unseen: tuple[str, ...] = ()
+    ailing: tuple[str, ...] = ()
+    """What is wrong of ours and is no resource, for a person: the supervisor has gone."""
+    sinks: tuple[Shipping, ...] = ()
+    """How the sinks that are at work stand."""
 
 
 class World(Protocol):
@@ -57,6 +62,13 @@ class World(Protocol):
 
     def remove(self, resource: Resource) -> None:
         """Take it away. What is gone already is gone."""
+        ...
+
+    def in_use(self, interface: str, addresses: Iterable[str]) -> Mapping[str, str]:
+        """Who on the LAN of this interface answers for which of these addresses (without prefix length): its MAC.
+
+        Raises `MissingCapability` without the privilege to ask, `WorldError` when the interface cannot be used.
+        """
         ...
 
     def remove_all(self) -> None:

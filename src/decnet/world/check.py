@@ -6,13 +6,16 @@ import errno
 from collections.abc import Iterable
 from pathlib import Path
 
+from decnet.decoy import seccomp
 from decnet.errors import MissingCapability
-from decnet.spec.resources import Driver, Lan, Link, Resource
-from decnet.world import namespaces
+from decnet.spec.resources import Decoy, Driver, Lan, Link, Resource, Service
+from decnet.world import bounds, firewall, namespaces
 from decnet.world.netlink import NetlinkError, Socket
 
 _CAPABILITIES = {"CAP_NET_ADMIN": 12, "CAP_SYS_ADMIN": 21}
 """Bits of capabilities(7)."""
+_MODULES = {"vlan": "8021q"}
+"""Kind of interface → the kernel module that makes it, where it has another name."""
 
 
 def check(resources: Iterable[Resource]) -> None:
@@ -29,7 +32,25 @@ def check(resources: Iterable[Resource]) -> None:
     if kinds:
         raise MissingCapability(
             f"the kernel has no {' and no '.join(kinds)} interfaces",
-            hint=f"load what is missing: sudo modprobe {' '.join(kinds)}",
+            hint=f"load what is missing: sudo modprobe {' '.join(_MODULES.get(kind, kind) for kind in kinds)}",
+        )
+    if any(isinstance(resource, Decoy) for resource in needed) and not firewall.is_possible():
+        raise MissingCapability(
+            "the kernel has no nf_tables of family inet, and no decoy is made that nothing contains",
+            hint="load it: sudo modprobe nf_tables; a kernel of your own needs CONFIG_NF_TABLES and CONFIG_NF_TABLES_INET",
+        )
+    _check_isolation(tuple(resource for resource in needed if isinstance(resource, Service)))
+
+
+def _check_isolation(services: tuple[Service, ...]) -> None:
+    """What decoy processes are shut in with, and what bounds them. Raises `MissingCapability`."""
+    if services:
+        seccomp.library()
+    lacking = sorted({name for asked in {one.bounds for one in services} for name in bounds.missing(asked)})
+    if lacking:
+        raise MissingCapability(
+            f"no cgroup that can be written to has the controller {' or '.join(lacking)}",
+            hint=f"leave {' and '.join(lacking)} out of limits, or mount it: mount -t cgroup2 none /sys/fs/cgroup",
         )
 
 
@@ -42,12 +63,14 @@ def missing_capabilities(status: str) -> list[str]:
 
 def missing_kinds(resources: Iterable[Resource]) -> list[str]:
     """Kinds of interface that these need and that the kernel cannot make, tried in a namespace that goes at once."""
-    drivers = {resource.driver for resource in resources if isinstance(resource, Lan | Link)}
+    needed = tuple(resources)
+    drivers = {resource.driver for resource in needed if isinstance(resource, Lan | Link)}
     kinds = []
     if Driver.BRIDGE in drivers:
         kinds += ["bridge", "veth"]
-    if Driver.MACVLAN in drivers:
-        kinds += ["macvlan"]
+    kinds += [driver.value for driver in (Driver.MACVLAN, Driver.IPVLAN) if driver in drivers]
+    if any(isinstance(resource, Lan) and resource.vlan for resource in needed):
+        kinds.append("vlan")
     return namespaces.in_new(lambda: [kind for kind in kinds if not _has(kind)]) if kinds else []
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from typing import Any
@@ -30,7 +30,7 @@ from decnet.spec.resources import (
     policies,
 )
 from decnet.world.api import Observed
-from decnet.world.names import lan_interface
+from decnet.world.names import bridge, lan_interface
 
 
 class Killed(BaseException):
@@ -62,6 +62,9 @@ class FakeWorld:
         self.resources: dict[Id, Resource] = {}
         self.contents: dict[Id, bytes] = {}
         self.sessions: dict[str, int] = {}
+        self.neighbours: dict[str, dict[str, str]] = {}
+        """Interface → the addresses that others on its LAN have, with their MACs."""
+        self.asked: list[tuple[str, tuple[str, ...]]] = []
         self.acts: list[str] = []
         self.fault: Fault | None = None
         self._dead = False
@@ -101,6 +104,12 @@ class FakeWorld:
             if users:
                 raise WorldError(f"{resource.id} is in use by {', '.join(users)}")
             self._drop(resource.id)
+
+    def in_use(self, interface: str, addresses: Iterable[str]) -> Mapping[str, str]:
+        """See `World.in_use`: those of ``neighbours``."""
+        self.asked.append((interface, tuple(addresses)))
+        there = self.neighbours.get(interface, {})
+        return {address: there[address] for address in self.asked[-1][1] if address in there}
 
     def remove_all(self) -> None:
         """See `World.remove_all`."""
@@ -183,23 +192,34 @@ class FakeWorld:
         there = self.resources.get(lan.id)
         if isinstance(there, Lan) and (there.driver, there.interface) != (lan.driver, lan.interface):
             raise WorldError(f"{lan.id} is there already, of another driver or on another interface")
+        left = self._bridges(lan)
+        for link in self.resources.values():
+            if not isinstance(link, Link) or (link.lan, link.driver) != (lan.name, Driver.BRIDGE):
+                continue
+            if link.parent and link.parent not in left:
+                raise WorldError(f"{lan.id}: bridge {link.parent} is in use by {link.id}")
+
+    def _bridges(self, lan: Lan) -> list[str]:
+        return [bridge(self.network, lan.name, number) for number in range(lan.bridges)]
 
     def _check_link(self, link: Link) -> None:
         self._get(Id(Kind.DECOY, link.decoy))
         lan = self._get(Id(Kind.LAN, link.lan))
         if not isinstance(lan, Lan):
             raise WorldError(f"{lan.id} is no LAN")
-        parent = lan_interface(self.network, lan.name) if lan.driver is Driver.BRIDGE else lan.interface
-        if (link.driver, link.parent) != (lan.driver, parent):
+        parents = self._bridges(lan) if lan.driver is Driver.BRIDGE else [lan.parent]
+        if link.driver != lan.driver or link.parent not in parents:
             raise WorldError(f"{link.id}: {link.parent} is not what carries {lan.id}")
         if link.mtu > lan.mtu:
             raise WorldError(f"{link.id}: MTU {link.mtu} is more than {lan.id} has")
         for other in self.resources.values():
             if isinstance(other, Link) and other.id != link.id:
-                if other.mac == link.mac and other.parent == link.parent:
-                    raise WorldError(f"{link.id}: address already in use: {link.mac} of {other.id}")
-                if other.address == link.address and other.parent == link.parent:
-                    raise WorldError(f"{link.id}: address already in use: {link.address} of {other.id}")
+                if other.lan != link.lan and other.parent != link.parent:
+                    continue
+                for name in ("mac", "address", "address6"):
+                    mine = getattr(link, name)
+                    if mine and mine == getattr(other, name):
+                        raise WorldError(f"{link.id}: address already in use: {mine} of {other.id}")
 
     def _take_content(
         self, resource: Service | Sink, content: bytes | None, fields: frozenset[str] | None

@@ -1,16 +1,17 @@
-"""A decoy's links: a veth pair to a bridge, or a macvlan on a parent, made straight in the decoy's namespace.
+"""A decoy's links: a veth pair to a bridge, or a macvlan or ipvlan on a parent, made straight in its namespace.
 
 Three messages to the host's kernel at most, then one batch from a thread inside the namespace: 1.5 ms a link.
 """
 
 from __future__ import annotations
 
-import contextlib
 import errno
+import socket
 import time
+from collections.abc import Callable
 
 from decnet.spec.resources import Driver, Link
-from decnet.world import lans, messages, names, namespaces, refusal
+from decnet.world import bridges, ipv6, lans, messages, names, namespaces, refusal
 from decnet.world.netlink import LinkSeen, NetlinkError, Socket
 
 _DYING_SECONDS = 2.0
@@ -42,15 +43,18 @@ def create(kernel: Socket, network: str, link: Link) -> None:
                 _add(kernel, network, link, parent, fd)
         namespaces.inside(fd, lambda: _configure(link, fresh=fresh))
     if link.driver is Driver.BRIDGE:
-        _silence(names.peer_interface(network, link.decoy, link.name))
+        bridges.quiet(names.peer_interface(network, link.decoy, link.name))
     elif behind := lans.hairpin(kernel, network, link.lan):
-        kernel.change(messages.host_route(behind[0].ifindex, _ip(link), behind[1]))
+        routes = lans.routes(behind, (link.address, link.address6))
+        if routes:
+            kernel.change(*routes)
 
 
 def remove(kernel: Socket, network: str, link: Link) -> None:
     """Take a link away, when it is there and ours."""
     if behind := lans.hairpin(kernel, network, link.lan):
-        kernel.attempt(messages.delete_host_route(behind[0].ifindex, _ip(link)))
+        ips = (address.partition("/")[0] for address in (link.address, link.address6) if address)
+        kernel.attempt(*(messages.delete_host_route(behind.link.ifindex, ip) for ip in ips))
     peer = kernel.link(names.peer_interface(network, link.decoy, link.name))
     if peer and peer.group == names.group(network):
         _delete(kernel, peer)
@@ -65,10 +69,6 @@ def delete_group(group: int) -> None:
         (error,) = kernel.attempt(messages.delete_group(group))
     if error and error.errno != errno.ENODEV:  # ENODEV: the group is empty
         raise error
-
-
-def _ip(link: Link) -> str:
-    return link.address.partition("/")[0]
 
 
 def _add(kernel: Socket, network: str, link: Link, parent: LinkSeen, fd: int) -> None:
@@ -87,9 +87,21 @@ def _add(kernel: Socket, network: str, link: Link, parent: LinkSeen, fd: int) ->
             )
         )
         return
-    deadline = time.monotonic() + _DYING_SECONDS
-    while True:
-        message = messages.macvlan(
+    if link.driver is Driver.IPVLAN:
+        kernel.change(
+            messages.ipvlan(
+                link.name,
+                parent_index=parent.ifindex,
+                mtu=link.mtu,
+                group=group,
+                up=link.up,
+                namespace_fd=fd,
+            )
+        )
+        return
+    _patiently(
+        kernel,
+        lambda: messages.macvlan(
             link.name,
             parent_index=parent.ifindex,
             mac=link.mac,
@@ -97,8 +109,15 @@ def _add(kernel: Socket, network: str, link: Link, parent: LinkSeen, fd: int) ->
             group=group,
             up=link.up,
             namespace_fd=fd,
-        )
-        (error,) = kernel.attempt(message)
+        ),
+    )
+
+
+def _patiently(kernel: Socket, message: Callable[[], bytearray]) -> None:
+    """Ask for what a link that is being freed may still have: a MAC on a macvlan's parent, an address on an ipvlan's."""
+    deadline = time.monotonic() + _DYING_SECONDS
+    while True:
+        (error,) = kernel.attempt(message())
         if error is None:
             return
         if error.errno != errno.EADDRINUSE or time.monotonic() > deadline:
@@ -112,9 +131,9 @@ def _keep(kernel: Socket, network: str, link: Link, parent: LinkSeen, fd: int) -
     inner = namespaces.inside(fd, lambda: _look(link.name))
     if inner and inner.group != group:
         raise refusal.foreign(link, inner)
-    same = inner is not None and inner.mac == link.mac
-    if link.driver is Driver.MACVLAN:
-        if same and inner and inner.kind == Driver.MACVLAN and inner.parent == parent.ifindex:
+    same = inner is not None and link.mac in ("", inner.mac)
+    if link.driver is not Driver.BRIDGE:
+        if same and inner and inner.kind == link.driver and inner.parent == parent.ifindex:
             return True
     else:
         peer = kernel.link(names.peer_interface(network, link.decoy, link.name))
@@ -122,7 +141,7 @@ def _keep(kernel: Socket, network: str, link: Link, parent: LinkSeen, fd: int) -
             raise refusal.foreign(link, peer)
         if same and peer and inner and inner.kind == "veth" and inner.parent == peer.ifindex:
             kernel.change(
-                messages.set_link(peer.ifindex, ("IFLA_MASTER", parent.ifindex)),
+                messages.set_link(peer.ifindex, ("IFLA_MASTER", parent.ifindex), ("IFLA_MTU", link.mtu)),
                 messages.set_up(peer.ifindex, up=True),
             )
             return True
@@ -151,29 +170,42 @@ def _delete_inside(name: str, group: int) -> None:
 
 
 def _configure(link: Link, *, fresh: bool) -> None:
-    """State, MTU, address and default route, inside the namespace. A fresh link has its MTU and nothing else."""
+    """State, MTU, addresses and default routes, inside the namespace. A fresh link has its MTU and nothing else."""
     with Socket() as kernel:
         seen = kernel.link(link.name)
         if seen is None:
             raise NetlinkError(errno.ENODEV, f"{link.name} vanished")
         todo = []
+        wanted = (link.address, *ipv6.own(link))
+        present = []
         if not fresh:
+            present = [one for one in kernel.addresses(socket.AF_UNSPEC) if one.ifindex == seen.ifindex]
             if seen.mtu != link.mtu:
                 todo.append(messages.set_link(seen.ifindex, ("IFLA_MTU", link.mtu)))
             todo += [
                 messages.delete_address(seen.ifindex, found.address)
-                for found in kernel.addresses()
-                if found.ifindex == seen.ifindex and found.address != link.address
+                for found in present
+                if found.address not in wanted
             ]
-        todo += [messages.set_up(seen.ifindex, up=link.up), messages.add_address(seen.ifindex, link.address)]
-        kernel.change(*todo)
-        if link.gateway and link.up:
-            kernel.change(messages.default_route(seen.ifindex, link.gateway))
+        if link.address6:
+            ipv6.switch_on(link.name)
+        todo.append(messages.set_up(seen.ifindex, up=link.up))
+        if link.driver is Driver.IPVLAN:
+            kernel.change(*todo)
+            _patiently(kernel, lambda: messages.add_address(seen.ifindex, link.address))
+            todo = []
+        else:
+            todo.append(messages.add_address(seen.ifindex, link.address))
+        if link.up:
+            todo += ipv6.bring(seen.ifindex, link, present)
+        if todo:
+            kernel.change(*todo)
+        _route(kernel, seen.ifindex, link, fresh=fresh)
+
+
+def _route(kernel: Socket, index: int, link: Link, *, fresh: bool) -> None:
+    for gateway, family in ((link.gateway, socket.AF_INET), (link.gateway6, socket.AF_INET6)):
+        if gateway and link.up:
+            kernel.change(messages.default_route(index, gateway))
         elif not fresh:
-            kernel.attempt(messages.delete_default_route(seen.ifindex))
-
-
-def _silence(peer: str) -> None:
-    """Keep the host's end from announcing itself over IPv6 to the decoy (and from a thousand timers doing so)."""
-    with contextlib.suppress(FileNotFoundError):
-        namespaces.write_sysctl(f"net.ipv6.conf.{peer}.disable_ipv6", "1")
+            kernel.attempt(messages.delete_default_route(index, family))

@@ -17,8 +17,12 @@ RTM_NEWLINK, RTM_DELLINK, RTM_NEWADDR, RTM_DELADDR, RTM_NEWROUTE, RTM_DELROUTE =
 _REPLACE, _EXCLUDE, _CREATE = 0x100, 0x200, 0x400
 _UP = 0x1
 _SCOPE_LINK = 253
+_NODAD = 0x02
+_IPVLAN_L2 = 0
 _PROTO_STATIC = 4
 _NOPREFIXROUTE = 0x200
+
+_HOST_PREFIX: dict[int, int] = {socket.AF_INET: 32, socket.AF_INET6: 128}
 
 Attributes = Sequence[tuple[str, Any]]
 
@@ -45,10 +49,14 @@ def _new_link(attributes: Attributes, *, kind: str, data: Attributes, up: bool) 
     )
 
 
-def bridge(name: str, *, group: int, mtu: int, mac: str) -> bytearray:
-    """A bridge, down: no spanning tree and so no forwarding delay, no multicast snooping (which would send queries)."""
+def bridge(name: str, *, group: int, mac: str) -> bytearray:
+    """A bridge, down: no spanning tree and so no forwarding delay, no multicast snooping.
+
+    Snooping would send queries of its own, and let neighbour discovery of IPv6, which is multicast, pass only to who
+    reported in time. The MTU is set afterwards: one that is given here follows that of the ports.
+    """
     return _new_link(
-        [("IFLA_IFNAME", name), ("IFLA_GROUP", group), ("IFLA_MTU", mtu), ("IFLA_ADDRESS", mac)],
+        [("IFLA_IFNAME", name), ("IFLA_GROUP", group), ("IFLA_ADDRESS", mac)],
         kind="bridge",
         data=[("IFLA_BR_STP_STATE", 0), ("IFLA_BR_FORWARD_DELAY", 0), ("IFLA_BR_MCAST_SNOOPING", 0)],
         up=False,
@@ -77,6 +85,41 @@ def veth(
         data=[("VETH_INFO_PEER", inner)],
         up=True,
     )
+
+
+def trunk(name: str, *, bridge_index: int, other: str, mtu: int, group: int) -> bytearray:
+    """A pair between two bridges: ``name`` on one of them and up, ``other`` beside it and down."""
+    far: dict[str, Any] = {"attrs": [("IFLA_IFNAME", other), ("IFLA_GROUP", group), ("IFLA_MTU", mtu)]}
+    return _new_link(
+        [("IFLA_IFNAME", name), ("IFLA_GROUP", group), ("IFLA_MTU", mtu), ("IFLA_MASTER", bridge_index)],
+        kind="veth",
+        data=[("VETH_INFO_PEER", far)],
+        up=True,
+    )
+
+
+def vlan(name: str, *, parent_index: int, tag: int, group: int) -> bytearray:
+    """An 802.1Q interface on a parent, up, with the parent's MAC and MTU."""
+    return _new_link(
+        [("IFLA_IFNAME", name), ("IFLA_GROUP", group), ("IFLA_LINK", parent_index)],
+        kind="vlan",
+        data=[("IFLA_VLAN_ID", tag)],
+        up=True,
+    )
+
+
+def ipvlan(
+    name: str, *, parent_index: int, mtu: int, group: int, up: bool, namespace_fd: int
+) -> bytearray:
+    """An ipvlan in mode L2 on a parent, with its MAC, straight in a namespace."""
+    attributes: list[tuple[str, Any]] = [
+        ("IFLA_IFNAME", name),
+        ("IFLA_GROUP", group),
+        ("IFLA_MTU", mtu),
+        ("IFLA_LINK", parent_index),
+        ("IFLA_NET_NS_FD", namespace_fd),
+    ]
+    return _new_link(attributes, kind="ipvlan", data=[("IFLA_IPVLAN_MODE", _IPVLAN_L2)], up=up)
 
 
 def macvlan(
@@ -125,47 +168,67 @@ def delete_group(group: int) -> bytearray:
 
 def _address(kind: int, flags: int, index: int, address: str, options: int = 0) -> bytearray:
     ip, _, prefix = address.partition("/")
+    family = _family(ip)
     attributes: list[tuple[str, Any]] = [("IFA_LOCAL", ip), ("IFA_ADDRESS", ip)]
     if options:
         attributes.append(("IFA_FLAGS", options))
-    elif int(prefix) < 31:
+    elif family == socket.AF_INET and int(prefix) < 31:
         host_bits = (1 << (32 - int(prefix))) - 1
         last = int.from_bytes(socket.inet_aton(ip), "big") | host_bits
         attributes.append(("IFA_BROADCAST", socket.inet_ntoa(last.to_bytes(4, "big"))))
-    return _encode(
-        ifaddrmsg(), kind, flags, attributes, family=socket.AF_INET, prefixlen=int(prefix), index=index
-    )
+    return _encode(ifaddrmsg(), kind, flags, attributes, family=family, prefixlen=int(prefix), index=index)
 
 
-def add_address(index: int, address: str, *, prefix_route: bool = True) -> bytearray:
-    """``address`` with prefix length; there already is fine. Without ``prefix_route`` the subnet gets no route."""
-    return _address(RTM_NEWADDR, _CREATE | _REPLACE, index, address, 0 if prefix_route else _NOPREFIXROUTE)
+def _family(ip: str) -> int:
+    return socket.AF_INET6 if ":" in ip else socket.AF_INET
+
+
+def add_address(index: int, address: str) -> bytearray:
+    """``address`` with prefix length; there already is fine.
+
+    An IPv6 address is used when nobody else answers for it (RFC 4862, section 5.4), as on any host.
+    """
+    return _address(RTM_NEWADDR, _CREATE | _REPLACE, index, address)
+
+
+def lend_address(index: int, address: str) -> bytearray:
+    """An address that another interface of this machine has too: nobody is asked for it, and no route made."""
+    options = _NOPREFIXROUTE | (_NODAD if ":" in address else 0)
+    return _address(RTM_NEWADDR, _CREATE | _REPLACE, index, address, options)
 
 
 def delete_address(index: int, address: str) -> bytearray:
     return _address(RTM_DELADDR, 0, index, address)
 
 
-def _route(kind: int, flags: int, attributes: Attributes, *, prefix: int, scope: int) -> bytearray:
-    fields = {"family": socket.AF_INET, "dst_len": prefix, "table": 254, "type": 1}
+def _route(
+    kind: int, flags: int, attributes: Attributes, *, family: int, prefix: int, scope: int
+) -> bytearray:
+    fields = {"family": family, "dst_len": prefix, "table": 254, "type": 1}
     return _encode(rtmsg(), kind, flags, attributes, proto=_PROTO_STATIC, scope=scope, **fields)
 
 
 def default_route(index: int, gateway: str) -> bytearray:
     """The default route, in place of the one that is there."""
     attributes = [("RTA_GATEWAY", gateway), ("RTA_OIF", index)]
-    return _route(RTM_NEWROUTE, _CREATE | _REPLACE, attributes, prefix=0, scope=0)
+    return _route(RTM_NEWROUTE, _CREATE | _REPLACE, attributes, family=_family(gateway), prefix=0, scope=0)
 
 
-def delete_default_route(index: int) -> bytearray:
-    return _route(RTM_DELROUTE, 0, [("RTA_OIF", index)], prefix=0, scope=255)
+def delete_default_route(index: int, family: int = socket.AF_INET) -> bytearray:
+    return _route(RTM_DELROUTE, 0, [("RTA_OIF", index)], family=family, prefix=0, scope=255)
 
 
 def host_route(index: int, ip: str, source: str) -> bytearray:
     """One address straight behind an interface, spoken to from ``source``."""
     attributes = [("RTA_DST", ip), ("RTA_OIF", index), ("RTA_PREFSRC", source)]
-    return _route(RTM_NEWROUTE, _CREATE | _REPLACE, attributes, prefix=32, scope=_SCOPE_LINK)
+    family = _family(ip)
+    prefix = _HOST_PREFIX[family]
+    return _route(
+        RTM_NEWROUTE, _CREATE | _REPLACE, attributes, family=family, prefix=prefix, scope=_SCOPE_LINK
+    )
 
 
 def delete_host_route(index: int, ip: str) -> bytearray:
-    return _route(RTM_DELROUTE, 0, [("RTA_DST", ip), ("RTA_OIF", index)], prefix=32, scope=255)
+    family = _family(ip)
+    attributes = [("RTA_DST", ip), ("RTA_OIF", index)]
+    return _route(RTM_DELROUTE, 0, attributes, family=family, prefix=_HOST_PREFIX[family], scope=255)

@@ -10,6 +10,8 @@ import hashlib
 
 PREFIX = "decnet"
 SEPARATOR = ":"
+MOST_BRIDGES = 20
+"""That a LAN is made of at a time: 16,384 decoys, the most that a file declares, take 17."""
 _GROUP_BASE = 0x64_00_00_00
 """Interface groups of ours lie in this block of 2**24 (the kernel's groups are 32 bits, 0 is the default)."""
 
@@ -35,8 +37,19 @@ def decoy_of(network: str, namespace_name: str) -> str | None:
 
 
 def lan_interface(network: str, lan: str) -> str:
-    """The LAN's interface on the host: the bridge, or the host-side macvlan."""
+    """The LAN's interface on the host: the (first) bridge, or the host-side macvlan."""
     return "dl" + _digest(network, lan, size=6)
+
+
+def bridge(network: str, lan: str, number: int) -> str:
+    """One of the bridges that together are a LAN; number 0 is the LAN's interface itself."""
+    return "dl" + _digest(network, lan, str(number), size=6) if number else lan_interface(network, lan)
+
+
+def trunk(network: str, lan: str, number: int) -> tuple[str, str]:
+    """The veth pair that joins bridge ``number`` to bridge 0: the end on bridge 0, the end on the other."""
+    digest = _digest(network, lan, str(number), size=6)
+    return "dt" + digest, "du" + digest
 
 
 def peer_interface(network: str, decoy: str, link: str) -> str:

@@ -105,6 +105,22 @@ def decoys(network: str) -> list[str]:
     return sorted(decoy for decoy in found if decoy and exists(network, decoy))
 
 
+def every() -> Iterator[int]:
+    """A descriptor of each namespace of any network, closed when the next is asked for."""
+    with contextlib.suppress(FileNotFoundError):
+        for entry in sorted(FOLDER.iterdir()):
+            if not entry.name.startswith(names.PREFIX + names.SEPARATOR):
+                continue
+            with contextlib.suppress(FileNotFoundError):
+                if entry.lstat().st_dev == FOLDER.stat().st_dev:  # a name without a namespace
+                    continue
+                fd = os.open(entry, os.O_RDONLY | os.O_CLOEXEC)
+                try:
+                    yield fd
+                finally:
+                    os.close(fd)
+
+
 def exists(network: str, decoy: str) -> bool:
     """Whether the name is mounted on a namespace, and not a file left over from an interrupted create."""
     try:

@@ -22,9 +22,12 @@ NLM_F_REQUEST, NLM_F_ACK, NLM_F_DUMP = 0x1, 0x4, 0x300
 NLM_F_DUMP_INTR = 0x10
 NLMSG_ERROR, NLMSG_DONE = 2, 3
 RTM_GETLINK, RTM_GETADDR, RTM_GETROUTE, RTM_GETNEIGH = 18, 22, 26, 30
+RTM_NEWNSID, RTM_GETNSID = 88, 90
 
 IFF_UP, IFF_LOWER_UP = 0x1, 0x1_0000
 RT_TABLE_MAIN = 254
+DEFAULT, DEFAULT6 = "0.0.0.0/0", "::/0"
+"""Destinations of default routes."""
 
 _SOL_NETLINK, _NETLINK_CAP_ACK, _NETLINK_EXT_ACK = 270, 10, 11
 _NLA_TYPE = 0x3FFF
@@ -37,7 +40,16 @@ _IFADDR = struct.Struct("=BBBBI")
 _RTMSG = struct.Struct("=8BI")
 _NDMSG = struct.Struct("=B3xiHBB")
 _U32 = struct.Struct("=I")
+_INFO_NAMESPACE = bytes(4)
+"""struct rtgenmsg: one byte of family, padded."""
+_NETNSA_NSID, _NETNSA_FD = 1, 3
+_ANY_ID = 0xFFFF_FFFF
+"""-1: the kernel chooses."""
 _AF_BRIDGE = 7
+_FAMILIES: dict[int, int] = {socket.AF_INET: 4, socket.AF_INET6: 16}
+"""Family → bytes of an address."""
+_RTN_UNICAST = 1
+_IFA_F_DADFAILED = 0x08
 _TRIES = 5
 _BUFFER = 1 << 16
 _TIMEOUT = 30.0
@@ -64,14 +76,20 @@ class LinkSeen(NamedTuple):
 
 
 class AddressSeen(NamedTuple):
-    """An IPv4 address with its prefix length on an interface."""
+    """An address with its prefix length on an interface."""
 
     ifindex: int
     address: str
+    flags: int = 0
+
+    @property
+    def failed(self) -> bool:
+        """Whether somebody else has it: duplicate address detection (RFC 4862, section 5.4) said so."""
+        return bool(self.flags & _IFA_F_DADFAILED)
 
 
 class RouteSeen(NamedTuple):
-    """An IPv4 route of the main table; ``destination`` is ``0.0.0.0/0`` for a default route, ``gateway`` may be empty."""
+    """A route of the main table; a default route's ``destination`` is `DEFAULT` or `DEFAULT6`, ``gateway`` may be empty."""
 
     destination: str
     gateway: str
@@ -80,12 +98,10 @@ class RouteSeen(NamedTuple):
 
 
 class Socket:
-    """A NETLINK_ROUTE socket in the network namespace of the thread that opens it; threads take turns."""
+    """A socket of a netlink protocol in the network namespace of the thread that opens it; threads take turns."""
 
-    def __init__(self) -> None:
-        self._socket = socket.socket(
-            socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE
-        )
+    def __init__(self, protocol: int = socket.NETLINK_ROUTE) -> None:
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
         self._socket.setsockopt(_SOL_NETLINK, _NETLINK_CAP_ACK, 1)
         self._socket.setsockopt(_SOL_NETLINK, _NETLINK_EXT_ACK, 1)
         self._socket.settimeout(_TIMEOUT)
@@ -126,7 +142,7 @@ class Socket:
         answers: list[NetlinkError | None] = [None] * len(messages)
         missing = len(messages)
         while missing:
-            for kind, flags, sequence, payload in _split(self._socket.recv(_BUFFER)):
+            for kind, flags, sequence, payload in split(self._socket.recv(_BUFFER)):
                 if kind == NLMSG_ERROR and sequence >= first:
                     answers[sequence - first] = _error(payload, flags)
                     missing -= 1
@@ -135,39 +151,40 @@ class Socket:
     def links(self) -> list[LinkSeen]:
         """Every interface of the namespace."""
         body = _IFINFO.pack(0, 0, 0, 0, 0) + _attribute(29, _U32.pack(_RTEXT_FILTER_SKIP_STATS))
-        return [_link(payload) for payload in self._dump(RTM_GETLINK, body)]
+        return [parse_link(payload) for payload in self._dump(RTM_GETLINK, body)]
 
     def link(self, name: str) -> LinkSeen | None:
         """One interface by name."""
         body = _IFINFO.pack(0, 0, 0, 0, 0) + _attribute(3, name.encode() + b"\0")
         with self._turn:
             self._send(RTM_GETLINK, 0, body)
-            for kind, flags, _, payload in _split(self._socket.recv(_BUFFER)):
+            for kind, flags, _, payload in split(self._socket.recv(_BUFFER)):
                 if kind != NLMSG_ERROR:
-                    return _link(payload)
+                    return parse_link(payload)
                 error = _error(payload, flags)
                 if error and error.errno != errno.ENODEV:
                     raise error
         return None
 
-    def addresses(self) -> list[AddressSeen]:
-        """Every IPv4 address of the namespace."""
+    def addresses(self, family: int = socket.AF_INET) -> list[AddressSeen]:
+        """Every address of the namespace of a family; ``AF_UNSPEC`` are both."""
         found = []
-        for payload in self._dump(RTM_GETADDR, _IFADDR.pack(socket.AF_INET, 0, 0, 0, 0)):
-            _, prefix, _, _, index = _IFADDR.unpack_from(payload)
+        for payload in self._dump(RTM_GETADDR, _IFADDR.pack(family, 0, 0, 0, 0)):
+            kind, prefix, flags, _, index = _IFADDR.unpack_from(payload)
             attributes = _attributes(payload, _IFADDR.size)
             raw = attributes.get(2) or attributes.get(1)  # IFA_LOCAL, else IFA_ADDRESS
-            if raw:
-                found.append(AddressSeen(index, f"{socket.inet_ntoa(raw)}/{prefix}"))
+            if raw and kind in _FAMILIES:
+                found.append(AddressSeen(index, f"{socket.inet_ntop(kind, raw)}/{prefix}", flags))
         return found
 
-    def routes(self) -> list[RouteSeen]:
-        """Every IPv4 route of the main table."""
+    def routes(self, family: int = socket.AF_INET) -> list[RouteSeen]:
+        """Every route of the main table and a family; ``AF_UNSPEC`` are both."""
         found = []
-        for payload in self._dump(RTM_GETROUTE, _RTMSG.pack(socket.AF_INET, 0, 0, 0, 0, 0, 0, 0, 0)):
-            _, prefix, _, _, table, *_ = _RTMSG.unpack_from(payload)
-            if table == RT_TABLE_MAIN:
-                found.append(_route(prefix, _attributes(payload, _RTMSG.size)))
+        for payload in self._dump(RTM_GETROUTE, _RTMSG.pack(family, 0, 0, 0, 0, 0, 0, 0, 0)):
+            kind, prefix, _, _, table, _, _, type_, _ = _RTMSG.unpack_from(payload)
+            real = kind == socket.AF_INET or type_ == _RTN_UNICAST  # without a way out IPv6 has one to nowhere
+            if table == RT_TABLE_MAIN and kind in _FAMILIES and real:
+                found.append(_route(kind, prefix, _attributes(payload, _RTMSG.size)))
         return found
 
     def listens_to(self) -> list[tuple[int, str]]:
@@ -177,6 +194,22 @@ class Socket:
             _, index, _, _, _ = _NDMSG.unpack_from(payload)
             found.append((index, _attributes(payload, _NDMSG.size).get(2, b"").hex(":")))  # NDA_LLADDR
         return found
+
+    def namespace_id(self, fd: int) -> int:
+        """The id that the namespace open at ``fd`` has in this one; it gets one when it has none (RTM_NEWNSID)."""
+        none = _INFO_NAMESPACE + _attribute(_NETNSA_FD, _U32.pack(fd))
+        fresh = _HEADER.size, RTM_NEWNSID, _attribute(_NETNSA_NSID, _U32.pack(_ANY_ID))
+        message = bytearray(_HEADER.pack(fresh[0] + len(none) + len(fresh[2]), fresh[1], 0, 0, 0))
+        (error,) = self.attempt(message + none + fresh[2])
+        if error and error.errno != errno.EEXIST:
+            raise error
+        with self._turn:
+            self._send(RTM_GETNSID, 0, none)
+            for kind, flags, _, payload in split(self._socket.recv(_BUFFER)):
+                if kind == NLMSG_ERROR:
+                    raise _error(payload, flags) or NetlinkError(0, "no namespace id")
+                return _number(_attributes(payload, len(_INFO_NAMESPACE))[_NETNSA_NSID])
+        raise NetlinkError(errno.ENODATA, "no namespace id")
 
     def _send(self, kind: int, flags: int, body: bytes) -> None:
         self._sequence += 1
@@ -197,7 +230,7 @@ class Socket:
         found: list[bytes] = []
         torn = False
         while True:
-            for answer, flags, sequence, payload in _split(self._socket.recv(_BUFFER)):
+            for answer, flags, sequence, payload in split(self._socket.recv(_BUFFER)):
                 if sequence != self._sequence:
                     continue
                 torn = torn or bool(flags & NLM_F_DUMP_INTR)
@@ -214,7 +247,7 @@ def _stamp(message: bytearray, sequence: int) -> None:
     message += bytes(-len(message) % 4)
 
 
-def _split(packet: bytes) -> Iterator[tuple[int, int, int, bytes]]:
+def split(packet: bytes) -> Iterator[tuple[int, int, int, bytes]]:
     """Type, flags, sequence and payload of each message in a packet."""
     at = 0
     while at + _HEADER.size <= len(packet):
@@ -258,7 +291,7 @@ def _number(raw: bytes) -> int:
     return int.from_bytes(raw[:4], "little")
 
 
-def _link(payload: bytes) -> LinkSeen:
+def parse_link(payload: bytes) -> LinkSeen:
     _, _, index, flags, _ = _IFINFO.unpack_from(payload)
     found = _attributes(payload, _IFINFO.size)
     return LinkSeen(
@@ -275,9 +308,9 @@ def _link(payload: bytes) -> LinkSeen:
     )
 
 
-def _route(prefix: int, found: dict[int, bytes]) -> RouteSeen:
-    destination = socket.inet_ntoa(found.get(1, bytes(4)))
-    gateway = socket.inet_ntoa(found[5]) if 5 in found else ""
+def _route(family: int, prefix: int, found: dict[int, bytes]) -> RouteSeen:
+    destination = socket.inet_ntop(family, found.get(1, bytes(_FAMILIES[family])))
+    gateway = socket.inet_ntop(family, found[5]) if 5 in found else ""
     return RouteSeen(
         f"{destination}/{prefix}", gateway, _number(found.get(4, b"")), _number(found.get(6, b""))
     )

@@ -16,7 +16,9 @@ import msgspec
 
 from decnet.decoy.protocol import PACKET_LIMIT, Reply, Request, Running
 from decnet.errors import WorldError
-from decnet.world import names, spawn
+from decnet.services.limits import Bounds
+from decnet.spec.resources import Service
+from decnet.world import bounds, names, spawn, supervision
 
 _ANSWER_SECONDS = {"list": 5.0, "serve": 30.0}
 _STOP_SECONDS = 60.0
@@ -55,26 +57,30 @@ class Processes:
                 channel.close()
         self._spawner.reap()
 
-    def numbers(self) -> list[int]:
-        """Numbers of the processes that have a control socket, alive or not. Raises PermissionError."""
-        try:
-            entries = [entry.name for entry in self._run_dir.iterdir()]
-        except FileNotFoundError:
-            return []
-        return sorted(int(found[1]) for entry in entries if (found := _SOCKET_NAME.fullmatch(entry)))
-
     def running(self) -> dict[int, tuple[Running, ...]]:
         """What every live process serves. Raises PermissionError when we may not ask."""
         found = {}
-        for number in self.numbers():
+        for number in numbers(self._run_dir):
             reply = self.ask(number, Request("list"))
             if reply is not None:
                 found[number] = reply.running
         return found
 
+    def ailing(self) -> tuple[str, ...]:
+        """What is wrong of those that keep the network going, for a person."""
+        try:
+            missing = supervision.is_missing(self._run_dir)
+        except PermissionError:  # then the services are unseen too, which is told
+            return ()
+        return ("the supervisor does not run: decnet apply starts it",) if missing else ()
+
+    def kept_sockets(self, service: Service) -> list[socket.socket]:
+        """The sockets that the supervisor kept of a service whose process died; none otherwise."""
+        return supervision.take(self._run_dir, service.decoy, service.name, service.ports)
+
     def drop(self, decoy: str) -> None:
         """Stop all services of a decoy, whoever runs them."""
-        for number in self.numbers():
+        for number in numbers(self._run_dir):
             self.ask(number, Request("drop", decoy))
 
     def ask(
@@ -112,10 +118,26 @@ class Processes:
             hint=f"its log: {self._run_dir / f'process-{number}.log'}",
         )
 
+    def bound(self, number: int, asked: Bounds) -> None:
+        """See that a process has its bounds, now if it runs, and whenever it is started. Raises `WorldError`."""
+        path = spawn.bounds_path(self._run_dir, number)
+        with self._lock:
+            if asked == spawn.bounds_of(self._run_dir, number) and path.exists() == bool(asked):
+                return
+            spawn.prepare_folder(self._run_dir)
+            if asked:
+                path.write_bytes(msgspec.json.encode(asked))
+            else:
+                path.unlink(missing_ok=True)
+        connection = self._connect(number)
+        if connection is not None:
+            with connection:
+                bounds.put(self._network, number, spawn.peer(connection), asked)
+
     def quit_all(self) -> None:
         """End every process (asked, then told, then killed), and unlink what belongs to them."""
         handles = []
-        for number in self.numbers():
+        for number in numbers(self._run_dir):
             connection = self._connect(number)
             if connection is not None:
                 handles.append(self._ask_to_quit(number, connection))
@@ -130,6 +152,7 @@ class Processes:
                 handle.wait(_KILL_SECONDS)
             handle.close()
         self._spawner.reap()
+        bounds.forget(self._network)
         self._unlink()
 
     def _ask_to_quit(self, number: int, connection: socket.socket) -> spawn.Handle:
@@ -148,7 +171,8 @@ class Processes:
     def _connected(self, number: int, *, start: bool) -> socket.socket | None:
         connection = self._connect(number)
         if connection is None and start:
-            self._spawner.spawn(number)
+            if not supervision.start_process(self._run_dir, number):
+                self._spawner.spawn(number)
             connection = self._connect(number)
             if connection is None:
                 raise WorldError(f"decoy process {number} of {self._network} ended at once")
@@ -158,7 +182,7 @@ class Processes:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         connection.settimeout(_STOP_SECONDS)
         try:
-            with spawn.address(self._run_dir, number) as name:
+            with spawn.address(self._run_dir, spawn.control_path(self._run_dir, number).name) as name:
                 connection.connect(name)
         except (FileNotFoundError, ConnectionRefusedError):
             connection.close()
@@ -171,10 +195,19 @@ class Processes:
     def _unlink(self) -> None:
         with contextlib.suppress(FileNotFoundError):
             for entry in self._run_dir.iterdir():
-                if re.fullmatch(r"process-\d{1,6}\.(sock|log)", entry.name):
+                if re.fullmatch(r"process-\d{1,6}\.(sock|log|bounds)", entry.name):
                     entry.unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # somebody else's file in it: it stays
             self._run_dir.rmdir()
+
+
+def numbers(run_dir: Path) -> list[int]:
+    """Numbers of the processes that have a control socket, alive or not. Raises PermissionError."""
+    try:
+        entries = [entry.name for entry in run_dir.iterdir()]
+    except FileNotFoundError:
+        return []
+    return sorted(int(found[1]) for entry in entries if (found := _SOCKET_NAME.fullmatch(entry)))
 
 
 def _exchange(connection: socket.socket, message: bytes, fds: Sequence[int]) -> Reply:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import resource
 import select
 import signal
 import socket
@@ -16,21 +15,21 @@ import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import msgspec
+
 from decnet.errors import WorldError
-from decnet.world import names
+from decnet.services.limits import Bounds
+from decnet.world import bounds, names
 
 _READY_SECONDS = 60
 """A process imports every service before it says that it is ready: 1 s, more on a busy machine."""
-_OPEN_FILES = 1 << 16
-_FILE_SIZE = 1 << 27
-"""No file a decoy process writes gets larger, its log included; event files are put aside at half of this."""
 _LOG_LIMIT = 1 << 20
 PROGRAM = (sys.executable, "-P", "-m", "decnet.decoy")
-_ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": "/"}
+ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": "/"}
 _UCRED = struct.Struct("=iII")
 
 
-class _Detached(subprocess.Popen[bytes]):
+class Detached(subprocess.Popen[bytes]):
     """A child that is meant to live on when this object goes: no warning about it."""
 
     def __del__(self) -> None:
@@ -45,7 +44,7 @@ class Spawner:
         self._network = network
         self._run_dir = run_dir
         self._events_dir = events_dir
-        self._children: list[_Detached] = []
+        self._children: list[Detached] = []
         self._lock = threading.Lock()
 
     def spawn(self, number: int) -> None:
@@ -53,16 +52,17 @@ class Spawner:
         self.reap()
         prepare_folder(self._run_dir)
         with contextlib.ExitStack() as stack:
-            control = _bound(stack, self._run_dir, number)
+            control = bound(stack, self._run_dir, control_path(self._run_dir, number).name)
             events = _events(stack, self._events_dir, names.uid(self._network))
-            log = _log(stack, self._run_dir / f"process-{number}.log")
+            log = open_log(stack, self._run_dir / f"process-{number}.log")
             ready, told = os.pipe2(os.O_CLOEXEC)
             stack.callback(os.close, ready)
             with _closing(told):
                 child = self._start(number, control, events, told, log)
             with self._lock:
                 self._children.append(child)
-            if not _is_ready(ready):
+            self._bound(child, number)
+            if not is_ready(ready):
                 self._give_up(child, number, log)
 
     def reap(self) -> None:
@@ -70,32 +70,41 @@ class Spawner:
         with self._lock:
             self._children = [child for child in self._children if child.poll() is None]
 
-    def _start(self, number: int, control: int, events: int, told: int, log: int) -> _Detached:
+    def _start(self, number: int, control: int, events: int, told: int, log: int) -> Detached:
         uid = names.uid(self._network)
         options = {"control-fd": control, "events-fd": events, "ready-fd": told, "uid": uid, "number": number}
         command = [*self._program, "--network", self._network]
         for name, value in options.items():
             command += [f"--{name}", str(value)]
-        child = _Detached(
+        return Detached(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=log,
             pass_fds=(control, events, told),
             cwd="/",
-            env=_ENVIRONMENT,
+            env=ENVIRONMENT,
             start_new_session=True,
         )
-        with contextlib.suppress(ProcessLookupError, PermissionError, ValueError):  # what there is must do
-            resource.prlimit(child.pid, resource.RLIMIT_NOFILE, (_OPEN_FILES, _OPEN_FILES))
-            resource.prlimit(child.pid, resource.RLIMIT_FSIZE, (_FILE_SIZE, _FILE_SIZE))
-        return child
 
-    def _give_up(self, child: _Detached, number: int, log: int) -> None:
+    def _bound(self, child: Detached, number: int) -> None:
+        """While it is still root's: later only CAP_SYS_RESOURCE could set the limits of another user's process."""
+        asked = bounds_of(self._run_dir, number)
+        bounds.limit(child.pid, asked)
+        try:
+            bounds.put(self._network, number, child.pid, asked)
+        except WorldError:
+            self._end(child, number)
+            raise
+
+    def _end(self, child: Detached, number: int) -> None:
         child.kill()
         child.wait()
         self.reap()
         control_path(self._run_dir, number).unlink(missing_ok=True)
+
+    def _give_up(self, child: Detached, number: int, log: int) -> None:
+        self._end(child, number)
         words = os.pread(log, 4096, max(0, os.fstat(log).st_size - 4096)).decode(errors="replace").strip()
         last = words.splitlines()[-1] if words else "it said nothing"
         raise WorldError(
@@ -106,6 +115,18 @@ class Spawner:
 
 def control_path(run_dir: Path, number: int) -> Path:
     return run_dir / f"process-{number}.sock"
+
+
+def bounds_path(run_dir: Path, number: int) -> Path:
+    return run_dir / f"process-{number}.bounds"
+
+
+def bounds_of(run_dir: Path, number: int) -> Bounds:
+    """What a process is to be bounded by, whoever starts it: as it was written down for it."""
+    try:
+        return msgspec.json.decode(bounds_path(run_dir, number).read_bytes(), type=Bounds)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return Bounds()
 
 
 def prepare_folder(run_dir: Path) -> None:
@@ -133,12 +154,20 @@ def _opened(stack: contextlib.ExitStack, path: Path, flags: int, mode: int = 0) 
     return fd
 
 
-def _bound(stack: contextlib.ExitStack, run_dir: Path, number: int) -> int:
-    control_path(run_dir, number).unlink(missing_ok=True)
+def bound(stack: contextlib.ExitStack, run_dir: Path, name: str) -> int:
+    """A control socket that has its address, and does not listen: the process at the other end does that."""
+    (run_dir / name).unlink(missing_ok=True)
     control = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET))
-    with address(run_dir, number) as name:
-        control.bind(name)
+    with address(run_dir, name) as there:
+        control.bind(there)
     return control.fileno()
+
+
+@contextlib.contextmanager
+def events_folder(events_dir: Path, uid: int) -> Iterator[int]:
+    """A network's events folder, open; made when missing. Raises `WorldError`."""
+    with contextlib.ExitStack() as stack:
+        yield _events(stack, events_dir, uid)
 
 
 def _events(stack: contextlib.ExitStack, events_dir: Path, uid: int) -> int:
@@ -153,25 +182,27 @@ def _events(stack: contextlib.ExitStack, events_dir: Path, uid: int) -> int:
     return fd
 
 
-def _log(stack: contextlib.ExitStack, path: Path) -> int:
+def open_log(stack: contextlib.ExitStack, path: Path) -> int:
+    """What a process writes to stderr, open for appending; begun anew when it has grown large."""
     fd = _opened(stack, path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
     if os.fstat(fd).st_size > _LOG_LIMIT:
         os.ftruncate(fd, 0)
     return fd
 
 
-def _is_ready(ready: int) -> bool:
+def is_ready(ready: int) -> bool:
+    """Whether the process at the other end of this pipe says so, before it ends or the time is over."""
     waiting = select.poll()
     waiting.register(ready, select.POLLIN)
     return bool(waiting.poll(_READY_SECONDS * 1000)) and bool(os.read(ready, 1))
 
 
 @contextlib.contextmanager
-def address(run_dir: Path, number: int) -> Iterator[str]:
+def address(run_dir: Path, name: str) -> Iterator[str]:
     """A control socket's address through the open folder: an address holds 107 bytes, a path may be longer."""
     fd = os.open(run_dir, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        yield f"/proc/self/fd/{fd}/process-{number}.sock"
+        yield f"/proc/self/fd/{fd}/{name}"
     finally:
         os.close(fd)
 

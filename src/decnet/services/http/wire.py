@@ -18,6 +18,8 @@ BODY_LIMIT = 10 * 1024 * 1024
 SAMPLE = 64 * 1024
 """Bytes of a body that are kept: forms and JSON are parsed from these."""
 READ = 16 * 1024
+PIPELINED_REST = 0.001
+"""Seconds for which a client that did not wait for its answer lets others go first."""
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VERSION = re.compile(r"HTTP/(\d)\.(\d)")
@@ -69,7 +71,9 @@ class Wire:
 
     async def wait(self) -> None:
         """Return when the first byte of a request is there. Raises `Closed`."""
-        if not self._buffer:
+        if self._buffer:
+            await asyncio.sleep(PIPELINED_REST)
+        else:
             await self._more()
 
     async def head(self) -> Head:

@@ -18,8 +18,10 @@ FLUSH_SIZE = 256 * 1024
 """Bytes of replies after which a pipeline is written before it goes on, and has to wait when they are not read."""
 READ_AHEAD = 64 * 1024
 """Bytes of requests that a client may send while it waits for a key."""
-SLICE = 0.005
+SLICE = 0.0003
 """Seconds after which a pipeline lets other connections go first."""
+REST = 0.001
+"""Seconds for which it does."""
 WRITE_PATIENCE = 30.0
 """Seconds a client has to read what it asked for."""
 CLOSE_PATIENCE = 2.0
@@ -134,7 +136,7 @@ class Connection(asyncio.Protocol):
                 self._flush()
                 self._yielded = True
                 self._transport.pause_reading()
-                self._loop.call_soon(self._next_turn)
+                self._loop.call_later(REST, self._next_turn)
                 return
 
     def _next_turn(self) -> None:

@@ -20,6 +20,8 @@ BUNDLE_ROOT = "rootfs/"
 """Entries of a bundle below this folder are files of the machine."""
 
 
+TELNET = 23
+"""A port whose listener is not among the daemons that every machine of a family has."""
 _SKELETON = "/etc/skel"
 _SETTLED = 5400
 """Seconds after the installation at which a machine had its accounts and its first configuration."""
@@ -77,6 +79,9 @@ class Machine:
         self.hostname = facts.hostname
         self.logins: list[Login] = []
         self.processes = ProcessTable(daemons(self.family.name), facts.booted, clock, draw.child("pids"))
+        for port, program in system.listeners:
+            if port == TELNET:
+                self.processes.boot("root", f"/usr/sbin/{program}")
         self.crontabs: dict[str, bytes] = {}
         self.stopped: set[str] = set()
         """Services that somebody stopped."""
@@ -246,21 +251,35 @@ class Machine:
 
         return round(noise(1), 2), round(noise(6), 2), round(noise(18), 2)
 
-    def login(self, user: str, source: str, *, tty: bool) -> Login:
-        """Note that somebody is here; gives the terminal (``pts/0``) and the shell's process id."""
+    def free_terminal(self) -> str:
+        """The name of the next pseudo-terminal, ``pts/0``."""
         taken = {login.tty for login in self.logins}
-        name = next(f"pts/{n}" for n in range(10_000) if f"pts/{n}" not in taken) if tty else ""
+        return next(f"pts/{n}" for n in range(10_000) if f"pts/{n}" not in taken)
+
+    def login(self, user: str, source: str, *, tty: bool, daemon: str = "sshd") -> Login:
+        """Note that somebody is here; gives the terminal (``pts/0``) and the shell's process id.
+
+        ``daemon`` is what let them in: sshd, or a telnet daemon, which has login(1) between it and the shell.
+        """
+        name = self.free_terminal() if tty else ""
         terminal = name or "?"
-        daemon = self.processes.spawn(
-            "root", "?", f"sshd: {user} [priv]", parent=self.processes.first("sshd")
-        )
-        child = self.processes.spawn(user, "?", f"sshd: {user}@{name or 'notty'}", parent=daemon.pid)
+        if daemon == "sshd":
+            listener = self.processes.first("sshd")
+            above = self.processes.spawn("root", "?", f"sshd: {user} [priv]", parent=listener)
+            child = self.processes.spawn(user, "?", f"sshd: {user}@{name or 'notty'}", parent=above.pid)
+        else:
+            above = self.processes.spawn("root", "?", daemon, parent=self._telnet())
+            child = self.processes.spawn("root", terminal, "login -p --", parent=above.pid)
         shell = self.user(user).shell.rpartition("/")[2] or "sh"
         process = self.processes.spawn(user, terminal, f"-{shell}" if tty else shell, parent=child.pid)
         login = Login(user, name, source, self.clock(), process.pid)
         if tty:
             self.logins.append(login)
         return login
+
+    def _telnet(self) -> int:
+        program = dict(self.system.listeners).get(TELNET, "inetd")
+        return self.processes.first(program)
 
     def logout(self, login: Login) -> None:
         """Forget a session and its processes."""

@@ -10,6 +10,8 @@ from decnet.services.shell.family import Daemon
 
 MAX_PROCESSES = 512
 PID_MAX = 4_194_304
+SESSION_LEADERS = ("sshd: ", "login -p", "in.telnetd", "telnetd -F", "/usr/sbin/telnetd")
+"""What stands between a daemon and a login shell; it ends with the shell."""
 
 
 @dataclass(slots=True)
@@ -81,6 +83,13 @@ class ProcessTable:
         self.table[process.pid] = process
         return process
 
+    def boot(self, user: str, command: str) -> Process:
+        """Note a daemon that came up with the machine."""
+        pid = next(number for number in range(502, PID_MAX) if number not in self.table)
+        booted = self._booted + 2.0 + pid / 200
+        self.table[pid] = Process(pid, 1, user, "?", command, booted)
+        return self.table[pid]
+
     def end(self, pid: int) -> None:
         """A process is gone."""
         self.table.pop(pid, None)
@@ -90,7 +99,7 @@ class ProcessTable:
         process = self.table.get(pid)
         for _ in range(2):
             above = self.table.get(process.parent) if process else None
-            if above is None or not above.command.startswith("sshd: "):
+            if above is None or not above.command.startswith(SESSION_LEADERS):
                 break
             process = above
         doomed = {process.pid if process else pid}

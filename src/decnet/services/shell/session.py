@@ -43,7 +43,8 @@ class Shell:
     """One session of one user on a machine; not to be used by two tasks at once.
 
     ``size`` (columns, rows) may be set when the terminal's changes. ``echo`` is called with False before a password is
-    read and with True after. ``record`` hears of what is worth an event (see `Capture`).
+    read and with True after. ``record`` hears of what is worth an event (see `Capture`). ``source`` and ``daemon`` are
+    where the visitor came from and what let them in (see `Machine.login`).
     """
 
     def __init__(
@@ -58,6 +59,8 @@ class Shell:
         size: tuple[int, int] = (80, 24),
         record: Callable[[Capture], None] | None = None,
         echo: Callable[[bool], None] | None = None,
+        source: str = "",
+        daemon: str = "sshd",
     ) -> None:
         self.machine = machine
         self.interactive = interactive
@@ -78,8 +81,8 @@ class Shell:
         self._tasks: set[asyncio.Task[int]] = set()
         self._input: Input | None = None
         given = dict(env or {})
-        self.source = given.get("SSH_CLIENT", "").split(" ")[0]
-        self.login = machine.login(user, self.source, tty=tty)
+        self.source = source or given.get("SSH_CLIENT", "").split(" ")[0]
+        self.login = machine.login(user, self.source, tty=tty, daemon=daemon)
         self.tty_name = self.login.tty
         self.stack = [self.environment(user, given, login=interactive, cwd=cwd)]
         self.history = load_history(machine, self.stack[0]) if interactive else []

@@ -5,19 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any
 
-from decnet.draw import Draw
 from decnet.ini.schema import key
 from decnet.services.accounts import Credential, weak_accounts
 from decnet.services.host import Host
 from decnet.services.service import Port, Service
+from decnet.services.shell.household import DEFAULT_KERNEL, household
 
 DEFAULT_VERSION = "OpenSSH_9.2p1 Debian-2+deb12u3"
-DEFAULT_KERNEL = "6.1.0-28-amd64"
-DEFAULT_BUILD = "#1 SMP PREEMPT_DYNAMIC Debian 6.1.119-1 (2024-11-22)"
 IDENT_LIMIT = 245
 """Characters of a version string: a whole identification line has 255 at most (RFC 4253 section 4.2)."""
 
@@ -90,86 +87,9 @@ def folders(persona: Persona) -> tuple[str, ...]:  # noqa: ARG001
     return ("ssh",)
 
 
-class Bait(NamedTuple):
-    """An account elsewhere that a careless script gives away."""
-
-    user: str
-    target: str
-    password: str
-
-
-SYSTEM_NAMES = frozenset(
-    [
-        "root",
-        "daemon",
-        "bin",
-        "sys",
-        "sync",
-        "games",
-        "man",
-        "lp",
-        "mail",
-        "news",
-        "uucp",
-        "proxy",
-        "www-data",
-        "backup",
-        "list",
-        "irc",
-        "_apt",
-        "nobody",
-        "adm",
-        "shutdown",
-        "halt",
-        "operator",
-        "ftp",
-        "dbus",
-        "tss",
-        "sshd",
-        "chrony",
-        "cron",
-        "ntp",
-        "guest",
-        "http",
-        "messagebus",
-        "systemd-network",
-        "systemd-timesync",
-    ]
-)
-"""Users that the distros' own /etc/passwd has."""
-
-
 def context(persona: Persona, host: Host) -> Mapping[str, Any]:
-    """Names for the templates: the machine's people, the hashes of their passwords, what a script gives away."""
-    draw = host.choices.child("ssh", "files")
-    people = tuple(user.name for user in persona.users if user.name not in SYSTEM_NAMES)
-    peers = [one.hostname for one in host.neighbours] or [host.gateway]
-    identity = host.identity.child("ssh", "shadow")
-    year = draw.integer(2022, 2024)
-    bait = Bait(
-        draw.pick(("backup", "rsync", "bkp")),
-        draw.pick(peers),
-        f"{draw.pick(('Bkp', 'rsync', 'Tape'))}-{year}-{draw.hex(3)}",
-    )
-    return {
-        "family": host.distro.family if host.distro else "debian",
-        "title": host.distro.title if host.distro else "Debian GNU/Linux",
-        "build": host.distro.kernel_build if host.distro else DEFAULT_BUILD,
-        "machine": host.distro.machine if host.distro else "x86_64",
-        "people": people,
-        "hashes": {name: _yescrypt(identity) for name in ("root", *people)},
-        "day": host.installed.date().toordinal() - date(1970, 1, 1).toordinal(),
-        "shell": host.distro.shell if host.distro else "/bin/bash",
-        "bait": bait,
-        "lot": draw.integer(0, 999),
-    }
-
-
-def _yescrypt(draw: Draw) -> str:
-    """A hash of yescrypt's form (crypt(5)) that no password gives."""
-    letters = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-    text = "".join(letters[byte & 63] for byte in draw.bytes(65))
-    return f"$y$j9T${text[:22]}${text[22:]}"
+    """Names for the templates: see `household`."""
+    return household(persona.users, persona.kernel_version, host)
 
 
 SERVICES = (

@@ -12,6 +12,7 @@ import contextlib
 import re
 import socket
 import struct
+import time
 import traceback
 import zlib
 from collections import OrderedDict
@@ -264,7 +265,9 @@ class Connection(SSHServerConnection):
 
     def data_received(self, data: bytes, datatype: int | None = None) -> None:
         """Take bytes from the socket; too many at once have to wait there."""
+        started = time.perf_counter()
         super().data_received(data, datatype)
+        self.session.spent(time.perf_counter() - started)
         self._steer()
 
     def _finish_recv_packet(

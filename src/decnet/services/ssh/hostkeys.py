@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import asyncssh
@@ -18,8 +17,8 @@ RSA_BITS = 3072
 
 
 def _be_nice() -> None:
-    """The worker gives way to visitors, but is not starved (setpriority(2) works on a thread in Linux)."""
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 5)
+    """The worker gives way to visitors, but is not starved (setpriority(2): 0 is the calling thread in Linux)."""
+    os.setpriority(os.PRIO_PROCESS, 0, 5)
 
 
 _worker = ThreadPoolExecutor(1, "keys", initializer=_be_nice)

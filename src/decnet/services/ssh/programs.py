@@ -5,21 +5,15 @@ from __future__ import annotations
 import asyncio
 import shlex
 import time
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import NamedTuple
 
-from decnet.draw import Draw
-from decnet.events import EventType
-from decnet.services.shell.capture import Capture, CaptureKind
-from decnet.services.shell.machine import ROOT, Machine
+from decnet.services.shell import console
+from decnet.services.shell.machine import Machine
+from decnet.services.shell.premises import Entry, Premises
 from decnet.services.shell.session import Shell
 from decnet.services.shell.streams import Input, Output, Pipe, Reader
-from decnet.services.shell.timezones import zone
+from decnet.services.shell.terminal import Terminal
 from decnet.services.ssh import scp, sftp
 from decnet.services.ssh.channel import Program, Task
-from decnet.services.ssh.editor import Editor, Interrupted
-from decnet.services.ssh.terminal import Terminal
 
 SFTP_SERVERS = (
     "/usr/lib/openssh/sftp-server",
@@ -28,54 +22,6 @@ SFTP_SERVERS = (
 )
 COMMAND_LIMIT = 128 * 1024
 """Characters of a command (MAX_ARG_STRLEN of execve(2)); longer ones are cut."""
-LINES_LIMIT = 64 * 1024
-"""Characters of a command typed over several lines."""
-NO_PASTE = ("centos7", "ubuntu20", "debian11", "amazon2")
-"""Distros with a bash before 5.1, which does not turn bracketed paste on."""
-
-
-class Entry(NamedTuple):
-    """A line of lastlog(8): Unix seconds, and from where."""
-
-    when: float
-    source: str
-
-
-@dataclass(slots=True)
-class Premises:
-    """A decoy's machine and who was there last."""
-
-    machine: Machine
-    seed: bytes
-    sources: tuple[str, ...]
-    """Addresses that its users come from."""
-    lastlog: dict[str, Entry] = field(default_factory=dict)
-
-    def last(self, user: str) -> Entry:
-        """The login before this one; the first time one of the days after the boot, from a neighbour."""
-        if user not in self.lastlog:
-            draw = Draw(self.seed, "lastlog", user)
-            facts = self.machine.facts
-            span = max(60, int(time.time() - facts.booted))
-            when = facts.booted + draw.integer(30, min(span, 4 * 86400))
-            self.lastlog[user] = Entry(when, draw.pick(self.sources))
-        return self.lastlog[user]
-
-    def last_login(self, user: str) -> str:
-        """What sshd says of it (PrintLastLog); Alpine's does not, it is built without."""
-        if self.machine.family.ash:
-            return ""
-        entry = self.last(user)
-        when = datetime.fromtimestamp(entry.when, zone(self.machine.facts.timezone))
-        return f"Last login: {when:%a %b} {when.day:2d} {when:%H:%M:%S %Y} from {entry.source}\n"
-
-    def motd(self, user: str) -> str:
-        """What pam_motd (or login) shows, unless the user has a .hushlogin."""
-        machine = self.machine
-        who = machine.credentials(user)
-        if machine.fs.exists(who, f"{machine.user(user).home}/.hushlogin"):
-            return ""
-        return "".join(_text(machine, path) for path in ("/run/motd.dynamic", "/etc/motd"))
 
 
 def program_for(task: Task, premises: Premises) -> Program | None:
@@ -186,45 +132,12 @@ class _LoginShell:
         terminal = Terminal(task)
         shell = _shell(task, machine, terminal, interactive=True)
         task.resized = lambda columns, rows: setattr(shell, "size", (columns, rows))
-        paste = not machine.family.ash and machine.facts.distro not in NO_PASTE and task.terminal != "dumb"
-        editor = Editor(task.input, terminal.put, lambda: task.size[0], paste=paste)
-        editor.history = shell.history
         try:
             await terminal.write(welcome.encode())
-            return await _converse(task, shell, editor, terminal)
+            session, kind = task.connection.session, task.terminal or ""
+            return await console.converse(task, shell, terminal, session, user, kind=kind)
         finally:
             await shell.close()
-
-
-async def _converse(task: Task, shell: Shell, editor: Editor, terminal: Terminal) -> int:
-    """Prompt, read, run, until the shell ends."""
-    status, pending = 0, ""
-    while shell.exited is None:
-        await task.writable()
-        try:
-            line = await editor.read(shell.prompt(continued=bool(pending)), shell.complete)
-        except Interrupted:
-            pending, status = "", 130
-            shell.interrupt()
-            continue
-        except EOFError:
-            await terminal.write(b"\n" if shell.machine.family.ash else b"\nlogout\n")
-            return status
-        text = f"{pending}\n{line}" if pending else line
-        if len(text) < LINES_LIMIT and shell.incomplete(text):
-            pending = text
-            continue
-        pending = ""
-        if not text.strip():
-            continue
-        _tell_command(task, text)
-        pipe = Pipe()
-        ended = await terminal.run(shell.run(text, pipe, terminal, terminal), pipe)
-        if ended is None:
-            shell.interrupt()
-            await terminal.write(b"\n")
-        status = 130 if ended is None else ended
-    return _status(shell, status)
 
 
 async def _interruptible(
@@ -246,7 +159,7 @@ async def _statement(shell: Shell, reader: Reader) -> str:
     while True:
         line = await reader.until()
         text += line.decode("utf-8", "surrogateescape")
-        if not line or len(text) > LINES_LIMIT or not shell.incomplete(text):
+        if not line or len(text) > console.LINES_LIMIT or not shell.incomplete(text):
             return text
 
 
@@ -267,7 +180,7 @@ def _shell(task: Task, machine: Machine, terminal: Terminal | None, *, interacti
         interactive=interactive,
         tty=terminal is not None,
         size=task.size,
-        record=lambda capture: _tell_capture(task, capture),
+        record=lambda capture: console.tell_capture(session, _user(task), capture),
         echo=terminal.echo if terminal else None,
     )
     if shell.tty_name:
@@ -276,32 +189,7 @@ def _shell(task: Task, machine: Machine, terminal: Terminal | None, *, interacti
 
 
 def _tell_command(task: Task, text: str) -> None:
-    task.connection.session.emit(EventType.COMMAND, command=text, user=_user(task))
-
-
-def _tell_capture(task: Task, capture: Capture) -> None:
-    """What a command of the shell saw: something to fetch, a secret, a script, a program brought along."""
-    emit = task.connection.session.emit
-    if capture.kind is CaptureKind.DOWNLOAD:
-        emit(EventType.REQUEST, operation="fetch", command=capture.command, url=capture.text)
-    elif capture.kind is CaptureKind.SECRET:
-        emit(
-            EventType.AUTH,
-            principal=_user(task),
-            secret=capture.text,
-            secret_kind="plaintext",  # noqa: S106 (a kind)
-            method=capture.command,
-            outcome="seen",
-        )
-    else:
-        emit(EventType.COMMAND, operation=str(capture.kind), command=capture.text, program=capture.command)
-
-
-def _text(machine: Machine, path: str) -> str:
-    try:
-        return machine.fs.read(ROOT, path)[:8192].decode("utf-8", "replace")
-    except OSError:
-        return ""
+    console.tell_command(task.connection.session, _user(task), text)
 
 
 def _user(task: Task) -> str:

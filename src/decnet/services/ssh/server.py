@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 import asyncssh
 from asyncssh.connection import SSHServerConnectionOptions
@@ -14,13 +13,14 @@ from decnet.events import EventType
 from decnet.services.service import Handler, Setting
 from decnet.services.session import Session
 from decnet.services.shell.family import family_of
-from decnet.services.shell.machine import Machine, System
+from decnet.services.shell.machine import Machine
+from decnet.services.shell.premises import Premises, premises
 from decnet.services.ssh.algorithms import offer
 from decnet.services.ssh.channel import Channel, Program, Task
 from decnet.services.ssh.connection import Connection
 from decnet.services.ssh.hostkeys import HostKeys
 from decnet.services.ssh.login import Door, Login
-from decnet.services.ssh.programs import Premises, program_for
+from decnet.services.ssh.programs import program_for
 
 LOGIN_GRACE_SECONDS = 120
 """LoginGraceTime of sshd_config(5)."""
@@ -39,10 +39,12 @@ class Server:
         self._offer = offer(persona.ssh_version, self._family)
         kept = previous if previous is not None and previous.same_machine(setting) else None
         self.keys: HostKeys = kept.keys if kept else HostKeys(setting.seed)
-        self.machine: Machine = kept.machine if kept else _boot(setting)
         self.premises: Premises = (
-            kept.premises if kept else Premises(self.machine, setting.seed, _sources(setting))
+            kept.premises
+            if kept
+            else premises("ssh", setting.files, setting.facts, persona.users, persona.kernel_version)
         )
+        self.machine: Machine = self.premises.machine
         self._door = Door(
             passwords={user.name: user.password for user in persona.users},
             methods=tuple(str(method) for method in persona.auth),
@@ -175,32 +177,8 @@ def create(setting: Setting, previous: Handler | None = None) -> Waiting:
     return Waiting(setting, previous.server if isinstance(previous, Waiting) else None)
 
 
-def _boot(setting: Setting) -> Machine:
-    passwords = {user.name: user.password for user in setting.persona.users}
-    build, arch, mac, prefix, gateway = setting.files["system"].decode().splitlines()
-    system = System(setting.persona.kernel_version, build, arch, mac, int(prefix), gateway)
-    files = {**setting.files, _history(setting): setting.files.get("history", b"")}
-    return Machine.boot(setting.facts, files, passwords, clock=time.time, seed=setting.seed, system=system)
-
-
-def _history(setting: Setting) -> str:
-    """Where the shell history goes: to the account with most rights."""
-    users = [user.name for user in setting.persona.users]
-    home = "root" if "root" in users or not users else f"home/{users[0]}"
-    return f"rootfs/{home}/" + (".ash_history" if _family(setting) == "alpine" else ".bash_history")
-
-
 def _family(setting: Setting) -> str:
     return family_of(setting.facts.distro).name
-
-
-def _sources(setting: Setting) -> tuple[str, ...]:
-    """Where the people of this machine log in from: its neighbours in /etc/hosts, or its own network."""
-    ip = setting.facts.ip
-    hosts = setting.files.get("rootfs/etc/hosts", b"").decode("utf-8", "replace").splitlines()
-    known = [line.split()[0] for line in hosts if line[:1].isdigit()]
-    near = tuple(address for address in known if address != ip and not address.startswith("127."))
-    return near or (f"{ip.rpartition('.')[0]}.{Draw(setting.seed, 'source').integer(2, 30)}",)
 
 
 def _names(algorithms: tuple[bytes, ...]) -> list[str]:

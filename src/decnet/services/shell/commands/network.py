@@ -15,10 +15,38 @@ PATIENCE = 30.0
 """Seconds a client of ours waits at most before it gives up: less than the real two minutes of TCP's SYN retries."""
 
 
+_FOREVER = "       valid_lft forever preferred_lft forever"
+_LO6 = (
+    "1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536 state UNKNOWN qlen 1000",
+    "    inet6 ::1/128 scope host noprefixroute ",
+    _FOREVER,
+)
+_SCOPES = {"global": "0x0", "link": "0x20"}
+
+
 def network(run: Run) -> tuple[str, str, str]:
     """Our network in CIDR form, its broadcast address, its mask."""
     where = ip_interface(f"{run.machine.facts.ip}/{run.machine.system.prefix}").network
     return str(where), str(where.broadcast_address), str(where.netmask)
+
+
+def own_six(run: Run) -> list[tuple[str, int, str]]:
+    """Our IPv6 addresses with prefix length and scope, as the kernel lists them; none without IPv6."""
+    facts = run.machine.facts
+    if not facts.ip6:
+        return []
+    return [(facts.ip6, facts.prefix6, "global"), (facts.local6, 64, "link")]
+
+
+def routes6(run: Run) -> list[str]:
+    """What ``ip -6 route`` prints."""
+    facts, gateway = run.machine.facts, run.machine.facts.gateway6
+    if not facts.ip6:
+        return []
+    net = ip_interface(f"{facts.ip6}/{facts.prefix6}").network
+    rows = [f"{net} dev eth0 proto kernel metric 256 pref medium"]
+    rows.append("fe80::/64 dev eth0 proto kernel metric 256 pref medium")
+    return rows + ([f"default via {gateway} dev eth0 metric 1024 onlink pref medium"] if gateway else [])
 
 
 @program("ip")
@@ -29,23 +57,37 @@ async def ip(run: Run) -> int:
     what = words[0] if words else ""
     brief = any(arg.startswith("-br") for arg in run.args)
     mac, address = machine.system.mac, machine.facts.ip
+    only6 = "-6" in run.args
     if what and "address".startswith(what):
+        own6 = own_six(run)
         if brief:
+            all6 = "".join(f"{one}/{prefix} " for one, prefix, _ in own6)
             rows = [
                 "lo               UNKNOWN        127.0.0.1/8 ::1/128 ",
-                f"eth0             UP             {address}/{machine.system.prefix} ",
+                f"eth0             UP             {address}/{machine.system.prefix} {all6}",
             ]
+        elif only6:
+            rows = (
+                [*_LO6, "2: eth0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 state UP qlen 1000"]
+                if own6
+                else []
+            )
+            for one, prefix, scope in own6:
+                rows += [f"    inet6 {one}/{prefix} scope {scope} ", _FOREVER]
         else:
             rows = [
                 "1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536 qdisc noqueue state UNKNOWN group default qlen 1000",
                 "    link/loopback 00:00:00:00:00:00 brd 00:00:00:00:00:00",
                 "    inet 127.0.0.1/8 scope host lo",
-                "       valid_lft forever preferred_lft forever",
+                _FOREVER,
+                *(_LO6[1:] if own6 else ()),
                 "2: eth0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc fq_codel state UP group default qlen 1000",
                 f"    link/ether {mac} brd ff:ff:ff:ff:ff:ff",
                 f"    inet {address}/{machine.system.prefix} brd {broadcast} scope global eth0",
-                "       valid_lft forever preferred_lft forever",
+                _FOREVER,
             ]
+            for one, prefix, scope in own6:
+                rows += [f"    inet6 {one}/{prefix} scope {scope} ", _FOREVER]
     elif what and "link".startswith(what):
         rows = [
             "1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536 qdisc noqueue state UNKNOWN mode DEFAULT group default qlen 1000",
@@ -53,6 +95,8 @@ async def ip(run: Run) -> int:
             "2: eth0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc fq_codel state UP mode DEFAULT group default qlen 1000",
             f"    link/ether {mac} brd ff:ff:ff:ff:ff:ff",
         ]
+    elif what and "route".startswith(what) and only6:
+        rows = routes6(run)
     elif what and "route".startswith(what):
         rows = [
             f"default via {machine.system.gateway} dev eth0 ",
@@ -84,6 +128,10 @@ async def ifconfig(run: Run) -> int:
     rows = [
         "eth0: flags=4163<UP,BROADCAST,RUNNING,MULTICAST>  mtu 1500",
         f"        inet {run.machine.facts.ip}  netmask {mask}  broadcast {broadcast}",
+        *(
+            f"        inet6 {one}  prefixlen {prefix}  scopeid {_SCOPES[scope]}<{scope}>"
+            for one, prefix, scope in own_six(run)
+        ),
         f"        ether {run.machine.system.mac}  txqueuelen 1000  (Ethernet)",
         f"        RX packets {packets}  bytes {received} ({received / 1048576:.1f} MiB)",
         "        RX errors 0  dropped 0  overruns 0  frame 0",
@@ -204,6 +252,12 @@ def resolve(run: Run, host: str) -> str:
     return ""
 
 
+def is_near(run: Run, address: str) -> bool:
+    """Whether an address is this machine's own."""
+    facts = run.machine.facts
+    return address.startswith("127.") or address in (facts.ip, "::1", facts.ip6 or facts.ip)
+
+
 @program("ping", "ping6")
 async def ping(run: Run) -> int:
     args = list(run.args)
@@ -224,8 +278,13 @@ async def ping(run: Run) -> int:
         await asyncio.sleep(2)
         return await run.complain(f"{host}: Temporary failure in name resolution", 2)
     run.session.note_download("ping", host)
-    near = address.startswith("127.") or address == run.machine.facts.ip
-    await run.out(f"PING {host} ({address}) 56(84) bytes of data.\n")
+    near = is_near(run, address)
+    six = ":" in address
+    await run.out(
+        f"PING {host}({address}) 56 data bytes\n"
+        if six
+        else f"PING {host} ({address}) 56(84) bytes of data.\n"
+    )
     sent = 0
     while sent < (count or 1000):
         sent += 1
@@ -246,7 +305,7 @@ async def attempt(run: Run, host: str, port: str, *, wait: float) -> str:
     if not address:
         await asyncio.sleep(min(wait, 5.0))
         return "resolve"
-    if address.startswith("127.") or address == run.machine.facts.ip:
+    if is_near(run, address):
         await asyncio.sleep(0.002)
         return "refused"
     await asyncio.sleep(min(wait, PATIENCE))

@@ -1,35 +1,52 @@
-"""The terminal line discipline (termios(3), canonical mode) between a channel and what runs in the foreground."""
+"""The terminal line discipline (termios(3), canonical mode) between a connection and what runs in the foreground."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
 
+from decnet.services.shell.inbox import Inbox
 from decnet.services.shell.streams import Pipe
-from decnet.services.ssh.channel import Task
 
 LINE_LIMIT = 4095
 """Bytes of a line in canonical mode (N_TTY_BUF_SIZE)."""
 
 
+class Line(Protocol):
+    """What a terminal hangs on: an ssh channel, a telnet connection."""
+
+    input: Inbox
+    size: tuple[int, int]
+    """Columns and rows."""
+    interrupted: Callable[[], object]
+    """What a signal of the client's calls."""
+
+    def send(self, data: bytes) -> None:
+        """Send bytes now, room or not; for small answers."""
+
+    async def writable(self) -> None:
+        """Wait for room. Raises `BrokenPipeError` when the client has gone."""
+
+
 class Terminal:
     """A pseudo-terminal: newlines out as CR LF, typed lines in with echo, Ctrl-C and Ctrl-Z to the foreground."""
 
-    def __init__(self, task: Task) -> None:
-        self._task = task
+    def __init__(self, line: Line) -> None:
+        self._peer = line
         self._echo = True
         self._line = bytearray()
         self._input: Pipe | None = None
 
     async def write(self, data: bytes) -> None:
         """`decnet.services.shell.Output` of programs. Raises `BrokenPipeError` when the client has gone."""
-        await self._task.output.write(data.replace(b"\n", b"\r\n"))
+        await self._peer.writable()
+        self._peer.send(data.replace(b"\n", b"\r\n"))
 
     def put(self, data: bytes) -> None:
         """Send bytes as they are."""
-        self._task.send(data)
+        self._peer.send(data)
 
     def echo(self, on: bool) -> None:
         """What the ECHO flag does: off while a password is typed."""
@@ -43,7 +60,7 @@ class Terminal:
         self._input = stdin
         self._line.clear()
         foreground = asyncio.ensure_future(work)
-        self._task.interrupted = foreground.cancel
+        self._peer.interrupted = foreground.cancel
         keyboard = asyncio.ensure_future(self._keyboard(foreground, stdin))
         try:
             await asyncio.wait([foreground])
@@ -52,7 +69,7 @@ class Terminal:
             keyboard.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await keyboard
-            self._task.interrupted = lambda: None
+            self._peer.interrupted = lambda: None
             self._echo = True
         await self._give_back(stdin)
         return None if foreground.cancelled() else foreground.result()
@@ -63,12 +80,12 @@ class Terminal:
         while data := await stdin.read(1 << 16):
             unread += data
         if unread or self._line:
-            self._task.input.push_back(unread + bytes(self._line))
+            self._peer.input.push_back(unread + bytes(self._line))
         self._line.clear()
 
     async def _keyboard(self, foreground: asyncio.Future[int], stdin: Pipe) -> None:
         while True:
-            data = await self._task.input.read(1)
+            data = await self._peer.input.read(1)
             if not data:
                 stdin.close()
                 return

@@ -1,0 +1,94 @@
+"""``decnet repair``: what the supervisor runs. Not listed: `apply` does as much and more."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from decnet.cli.options import state_option
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from decnet.engine import Outcome, Plan
+    from decnet.events import Event
+
+LOCKED, UNKNOWN = 75, 6
+"""Another command is at work on the network (EX_TEMPFAIL of sysexits.h); the network is not in the state."""
+
+
+@click.command("repair", hidden=True, epilog="Example: decnet repair office")
+@click.argument("name", metavar="NAME")
+@click.option("--cause", "causes", multiple=True, metavar="TEXT", help="What was heard.")
+@click.option("--again", is_flag=True, help="What fails has been reported already.")
+@state_option
+def command(name: str, causes: tuple[str, ...], again: bool, state_dir: Path) -> None:
+    """Bring a network back to how it was applied, and say what had drifted, one event a decoy.
+
+    Exits 0 when all is as applied, 75 when another command is at work, 6 when the state knows no such network.
+    """
+    from decnet import engine, state
+    from decnet.cli.pipeline import world
+    from decnet.errors import LockHeld
+
+    heard = "; ".join(causes)
+    try:
+        with world(name, state_dir) as machine, state.lock(state_dir, name, "repair"):
+            before = state.read(state_dir, name)
+            if before.identity is None:
+                _tell(name, state_dir, () if again else _lost(name, heard))
+                raise SystemExit(UNKNOWN)
+            observed = machine.observe(engine.expected(before))
+            saved = engine.recover(before, observed)
+            plan = engine.repair_plan(saved, observed)
+            machine.check(op.resource for op in plan.ops)
+            with state.store(state_dir, name) as store:
+                outcome = engine.apply(plan, saved, machine, store, before.identity)
+            _tell(name, state_dir, _events(name, plan, outcome, heard, again=again))
+    except LockHeld:
+        raise SystemExit(LOCKED) from None
+    raise SystemExit(outcome.exit_code)
+
+
+def _tell(name: str, state_dir: Path, events: Iterator[Event] | tuple[Event, ...]) -> None:
+    from decnet.cli.pipeline import events_dir
+    from decnet.world.chronicle import write
+
+    told = list(events)
+    if told:
+        write(name, events_dir(state_dir, name), told)
+    for event in told:
+        click.echo(f"{event.decoy or name}: {event.data}", file=sys.stderr)
+
+
+def _events(name: str, plan: Plan, outcome: Outcome, heard: str, *, again: bool) -> Iterator[Event]:
+    """One for each decoy, LAN or sink that drifted; one for what was heard of the network as a whole."""
+    from decnet.world import Kind
+
+    failed: dict[str, str] = {}
+    for op, why in (*outcome.failed, *outcome.skipped):
+        failed.setdefault(op.resource.id.owner, why)
+    for row in plan.drift:
+        error = failed.get(row.resource.owner, "")
+        if error and again:
+            continue
+        decoy = row.resource.owner if row.resource.kind is Kind.DECOY else ""
+        what = {} if decoy else {"resource": str(row.resource)}
+        yield _event(name, decoy, "drift" if error else "repaired", row.reason, heard, error=error, **what)
+    if "supervisor" in heard:
+        yield _event(name, "", "repaired", heard, "")
+
+
+def _lost(name: str, heard: str) -> Iterator[Event]:
+    yield _event(name, "", "drift", "the state of the network is gone", heard, hint="decnet adopt FILE")
+
+
+def _event(name: str, decoy: str, kind: str, cause: str, heard: str, **more: str) -> Event:
+    from decnet.events import Event, EventType, now
+
+    data = {"state": kind, "cause": cause, "heard": heard, **more}
+    told = {key: value for key, value in data.items() if value}
+    return Event.of(EventType.STATE, told, ts=now(), network=name, decoy=decoy)

@@ -1,0 +1,149 @@
+"""A part of a network: what ``--limit`` lets a command see. Pure."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import NamedTuple, TypeVar
+
+from decnet.engine.desired import Declared, Desired
+from decnet.engine.diff import compare
+from decnet.engine.renamed import renamed
+from decnet.errors import UsageError
+from decnet.ini import did_you_mean
+from decnet.state import Saved, Snapshot
+from decnet.world import Decoy, Id, Kind, Lan, Link, Observed, Policy, Resource
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Shell globs over the names of decoys and groups, without regard to case; none is no limit."""
+
+    patterns: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, words: Iterable[str]) -> Limit:
+        """From what was given, each word a list separated by commas."""
+        return cls(tuple(part for word in words for part in word.split(",") if part))
+
+    def __bool__(self) -> bool:
+        return bool(self.patterns)
+
+    def choose(self, groups: Mapping[str, str]) -> frozenset[str]:
+        """The decoys that match, of names and their groups. Raises `UsageError` for a pattern that matches none."""
+        chosen: set[str] = set()
+        for pattern in self.patterns:
+            glob = pattern.lower()
+            found = {
+                name
+                for name, group in groups.items()
+                if fnmatchcase(name.lower(), glob) or (group and fnmatchcase(group.lower(), glob))
+            }
+            if not found:
+                near = did_you_mean(pattern, sorted({*groups, *groups.values()} - {""}))
+                raise UsageError(f'--limit: no decoy or group matches "{pattern}"', hint=near)
+            chosen |= found
+        return frozenset(chosen)
+
+
+class Narrowed(NamedTuple):
+    """What is left to compare. ``hidden`` counts the decoys that are not."""
+
+    desired: Desired
+    saved: Snapshot
+    observed: Observed
+    hidden: int
+
+
+def narrow(limit: Limit, desired: Desired, saved: Snapshot, observed: Observed) -> Narrowed:
+    """The chosen decoys and the LANs they stand on, as if there were nothing else.
+
+    Raises `UsageError` for a pattern that matches nothing, and when a chosen decoy cannot change without one that is
+    hidden.
+    """
+    groups = _groups(desired, saved, observed)
+    chosen = set(limit.choose(groups))
+    for new, old in renamed(desired.resources, saved.resources).items():
+        chosen |= {new, old} if new in chosen or old in chosen else set()
+    lans = {
+        declared.resource.lan
+        for id_, declared in desired.resources.items()
+        if id_.owner in chosen and isinstance(declared.resource, Link)
+    }
+    _check_lans(lans, chosen, desired, saved)
+    _check_taken(chosen, desired, saved)
+
+    def part(resources: Mapping[Id, R]) -> dict[Id, R]:
+        return {id_: one for id_, one in resources.items() if _is_seen(id_, chosen, lans)}
+
+    return Narrowed(
+        dataclasses.replace(desired, resources=part(desired.resources)),
+        dataclasses.replace(saved, resources=part(saved.resources)),
+        dataclasses.replace(observed, resources=part(observed.resources)),
+        len(groups.keys() - chosen),
+    )
+
+
+def _is_seen(id_: Id, chosen: set[str], lans: set[str]) -> bool:
+    if id_.kind is Kind.SINK:
+        return False
+    return id_.owner in (lans if id_.kind is Kind.LAN else chosen)
+
+
+def _groups(desired: Desired, saved: Snapshot, observed: Observed) -> dict[str, str]:
+    """Every decoy there is with its group, as the file says it where it does."""
+    found: dict[str, str] = {}
+    for resources in (
+        observed.resources.values(),
+        (was.resource for was in saved.resources.values()),
+        (declared.resource for declared in desired.resources.values()),
+    ):
+        for resource in resources:
+            if isinstance(resource, Decoy):
+                found[resource.name] = resource.group
+    return found
+
+
+def _check_lans(lans: set[str], chosen: set[str], desired: Desired, saved: Snapshot) -> None:
+    """A LAN that would go and come back takes everybody along who stands on it."""
+    for name in sorted(lans):
+        id_ = Id(Kind.LAN, name)
+        was, declared = saved.resources.get(id_), desired.resources.get(id_)
+        if was is None or declared is None or not _replaced(was.resource, declared.resource):
+            continue
+        others = [
+            link.decoy for link in _links(saved.resources) if link.lan == name and link.decoy not in chosen
+        ]
+        if others:
+            raise UsageError(
+                f"--limit: LAN {name} would go and come back, and {len(others)} hidden decoys with it",
+                hint="apply without --limit",
+            )
+
+
+def _replaced(old: Resource, new: Resource) -> bool:
+    return isinstance(old, Lan) and any(change.policy is Policy.REPLACE for change in compare(old, new))
+
+
+def _check_taken(chosen: set[str], desired: Desired, saved: Snapshot) -> None:
+    """What a hidden decoy has, and gives up in the file, is not free yet."""
+    held: dict[str, str] = {}
+    for link in _links(saved.resources):
+        if link.decoy not in chosen:
+            held |= {value: link.decoy for value in (link.address, link.address6, link.mac) if value}
+    for link in _links(desired.resources):
+        if link.decoy in chosen:
+            for value in (link.address, link.address6, link.mac):
+                if value in held:
+                    raise UsageError(
+                        f"--limit: {link.decoy} takes {value.partition('/')[0]} from {held[value]}, which is hidden",
+                        hint=f"add {held[value]} to --limit",
+                    )
+
+
+def _links(resources: Mapping[Id, Saved] | Mapping[Id, Declared]) -> list[Link]:
+    return [one.resource for one in resources.values() if isinstance(one.resource, Link)]

@@ -1,0 +1,1 @@
+"""``device = cisco``: a router that speaks as IOS does."""

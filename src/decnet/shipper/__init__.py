@@ -1,0 +1,1 @@
+"""The process that ships a network's events to its sinks."""

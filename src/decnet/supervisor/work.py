@@ -1,0 +1,227 @@
+"""The supervisor's work: watch, keep, hear, and have repaired."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Coroutine
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from decnet.errors import DecnetError
+from decnet.supervisor import watch
+from decnet.supervisor.broker import Broker
+from decnet.supervisor.kept import Keeper
+from decnet.supervisor.repair import LOCKED, UNKNOWN, Repairs
+from decnet.world import spawn, supervision
+from decnet.world.monitor import Monitor
+from decnet.world.processes import numbers
+from decnet.world.supervision import Answer, Place, Question
+
+_LOOK_SECONDS = 0.5
+"""How often it looks for what makes no sound: a process that came, a name that went."""
+_QUESTIONS = msgspec.json.Decoder(Question)
+_STEADY_SECONDS = 10.0
+_LONGEST_PAUSE = 60.0
+
+
+class Supervisor:
+    """One network's. ``look`` are the seconds between two full looks, ``ready`` is a descriptor to write to when it listens, ``guard`` the process that restarts it."""
+
+    def __init__(self, place: Place, look: float, ready: int, cause: str, guard: int = 0) -> None:
+        self._seconds = look
+        self._place = place
+        self._ready = ready
+        self._cause = cause
+        self._guard = guard
+        self._since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        self._keeper = Keeper(place.network)
+        self._broker = Broker(place.network)
+        self._spawner = spawn.Spawner(place.network, place.run_dir, place.events_dir, spawn.PROGRAM)
+        self._watches: dict[int, watch.Watch] = {}
+        self._starting: dict[int, asyncio.Task[str]] = {}
+        self._started: dict[int, tuple[float, float]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._alone = False
+
+    async def run(self) -> bool:
+        """Until told to quit. True when the guard has gone and this process is to begin anew."""
+        self._loop = asyncio.get_running_loop()
+        self._done = asyncio.Event()
+        self._repairs = Repairs(self._place, self._seconds, self._repaired)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(number, self._done.set)
+        with Monitor(self._place.network) as monitor, supervision.bind(self._place.run_dir) as control:
+            self._monitor = monitor
+            control.setblocking(False)
+            self._loop.add_reader(control, self._accept, control)
+            for one in monitor.sockets:
+                self._loop.add_reader(one, self._hear)
+            self._watch_guard()
+            self._look()
+            self._say_ready()
+            if self._cause:
+                self._repairs.trigger(self._cause)
+            self._begin(self._repairs.run())
+            self._begin(self._look_on())
+            await self._done.wait()
+            self._repairs.stop()
+            for task in self._tasks:
+                task.cancel()
+            for watched in self._watches.values():
+                watched.close()
+            for one in (control, *monitor.sockets):
+                self._loop.remove_reader(one)
+        return self._alone
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _say_ready(self) -> None:
+        if self._ready >= 0:
+            os.write(self._ready, b"1")
+            os.close(self._ready)
+
+    def _watch_guard(self) -> None:
+        if not self._guard:
+            return
+        try:
+            fd = os.pidfd_open(self._guard)
+        except ProcessLookupError:
+            self._lose_guard()
+            return
+        self._loop.add_reader(fd, self._lose_guard)
+
+    def _lose_guard(self) -> None:
+        self._alone = True
+        self._done.set()
+
+    async def _look_on(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            self._look()
+
+    def _look(self) -> None:
+        gone = self._monitor.follow()
+        for decoy in gone:
+            self._keeper.drop_decoy(decoy)
+        if gone and not self._repairs.barred:
+            for decoy in gone:
+                self._repairs.trigger(f"{decoy}: its namespace has gone")
+        if self._orphans() and self._repairs.idle and not self._repairs.barred:
+            self._repairs.trigger("services have lost their process")
+        for number in numbers(self._place.run_dir):
+            if number not in self._watches and number not in self._starting:
+                self._watch(number)
+
+    def _orphans(self) -> list[tuple[str, str]]:
+        return self._keeper.orphans({watched.pid for watched in self._watches.values()})
+
+    def _repaired(self, code: int) -> None:
+        """What nobody took back in a repair that went well is not declared any more."""
+        if code == 0:
+            for name in self._orphans():
+                self._keeper.drop(*name)
+        elif code not in (LOCKED, UNKNOWN):
+            _say(f"a repair ended with {code}")
+
+    def _watch(self, number: int) -> None:
+        connection = watch.begin(self._place.run_dir, number)
+        if connection is not None:
+            self._watches[number] = watch.Watch(number, connection, self._keeper, self._broker, self._ended)
+
+    def _ended(self, watched: watch.Watch) -> None:
+        """A decoy process hung up: it has died, unless it has nothing to serve or a command is at work on it."""
+        self._watches.pop(watched.number, None)
+        if not self._orphans() or self._repairs.barred:
+            return
+        self._repairs.trigger(f"decoy process {watched.number} (pid {watched.pid}) ended")
+        self._begin(self._restart(watched.number))
+
+    async def _restart(self, number: int) -> None:
+        """At once after a long life, ever later after short ones: whatever kills it may be an attacker's doing."""
+        last, pause = self._started.get(number, (0.0, 0.0))
+        steady = time.monotonic() - last > _STEADY_SECONDS + pause
+        pause = 0.0 if steady else min(_LONGEST_PAUSE, max(1.0, pause * 2))
+        await asyncio.sleep(pause)
+        error = await self._start(number)
+        self._started[number] = (time.monotonic(), pause)
+        if error:
+            _say(error)
+
+    async def _start(self, number: int) -> str:
+        """Start a decoy process; the error in words, or nothing. Asked twice at once, it is started once."""
+        if number not in self._starting:
+            self._starting[number] = self._loop.create_task(asyncio.to_thread(self._spawn, number))
+        try:
+            return await asyncio.shield(self._starting[number])
+        finally:
+            self._starting.pop(number, None)
+            if number not in self._watches:
+                self._watch(number)
+
+    def _spawn(self, number: int) -> str:
+        try:
+            self._spawner.spawn(number)
+        except DecnetError as error:
+            return str(error)
+        return ""
+
+    def _hear(self) -> None:
+        heard = {f"{one.decoy}: {one.text}" if one.decoy else one.text for one in self._monitor.heard()}
+        if heard and not self._repairs.barred:
+            for text in heard:
+                self._repairs.trigger(text)
+
+    def _accept(self, control: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            connection, _ = control.accept()
+            connection.setblocking(False)
+            self._begin(self._converse(connection))
+
+    async def _converse(self, connection: socket.socket) -> None:
+        with connection, contextlib.suppress(OSError):
+            while message := await self._loop.sock_recv(connection, supervision.PACKET_LIMIT):
+                answer, sockets = await self._answer(message)
+                try:
+                    socket.send_fds(
+                        connection, [msgspec.json.encode(answer)], [one.fileno() for one in sockets]
+                    )
+                finally:
+                    for one in sockets:
+                        one.close()
+
+    async def _answer(self, message: bytes) -> tuple[Answer, tuple[socket.socket, ...]]:
+        try:
+            question = _QUESTIONS.decode(message)
+        except msgspec.DecodeError as error:
+            return Answer(f"not understood: {error}"), ()
+        match question.op:
+            case "take":
+                return Answer(), self._keeper.take(question.decoy, question.service, question.ports)
+            case "start":
+                return Answer(await self._start(question.number)), ()
+            case "look":
+                self._repairs.trigger("asked to look")
+            case "quit":
+                self._done.set()
+            case "status":
+                pass
+            case _:
+                return Answer(f"unknown: {question.op}"), ()
+        return Answer("", os.getpid(), self._since, tuple(sorted(self._watches))), ()
+
+
+def _say(text: str) -> None:
+    """To the log."""
+    sys.stderr.write(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {text}\n")
+    sys.stderr.flush()

@@ -1,0 +1,230 @@
+"""A network heals itself: every sabotage is put right and told once, whoever of us is killed."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.live.command import DECNET, Command
+from tests.live.lab import Lab, eventually, run
+
+pytestmark = pytest.mark.live
+
+NETWORK = """
+[general]
+name = healing
+net = 198.51.100.0/24
+seed = lab
+
+[web]
+ip = 198.51.100.20
+services = http, redis, ssh
+distro = debian
+
+[db]
+ip = 198.51.100.21
+services = redis
+distro = debian
+"""
+INSIDE = ("nsenter", "--net=/run/netns/decnet:healing:web")
+RUN = Path("/run/decnet/healing")
+REPAIRED = 15
+"""Seconds a test waits for what takes two: the machine may be busy."""
+
+
+def supervisors() -> list[int]:
+    """The guard and its child."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            words = (entry / "cmdline").read_bytes().split(b"\0") if entry.exists() else []
+            if b"decnet.supervisor" in words and b"--network=healing" in words:
+                found.append(int(entry.name))
+    return sorted(found)
+
+
+def decoy_processes(lab: Lab) -> list[int]:
+    words = {pid: Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0") for pid in lab.processes()}
+    return [pid for pid, line in words.items() if b"decnet.decoy" in line]
+
+
+def told(decnet: Command) -> list[dict]:
+    return [
+        event
+        for event in decnet.events("healing", "--type", "decoy.state")
+        if event["data"]["state"] == "repaired"
+    ]
+
+
+def host_key(address: str) -> str:
+    return run("ssh-keyscan", "-t", "ed25519", address)
+
+
+@pytest.fixture
+def decnet(lab: Lab, tmp_path: Path):
+    before = lab.snapshot()
+    file = tmp_path / "network.ini"
+    file.write_text(NETWORK)
+    command = Command(tmp_path / "state")
+    command("apply", file)
+    yield command
+    command("destroy", "--yes", "healing")
+    assert lab.snapshot() == before
+
+
+@pytest.mark.parametrize(
+    ("sabotage", "cause"),
+    [
+        ("ip link set eth0 down", "link eth0 is down"),
+        ("ip address delete 198.51.100.20/24 dev eth0", "link eth0 has ip"),
+        ("ip route delete default", "link eth0 has gw"),
+        ("ip link delete eth0", "link eth0 is gone"),
+        ("nft flush ruleset", "containment"),
+    ],
+)
+def test_what_is_heard_is_repaired_and_told_once(decnet, sabotage, cause):
+    run(*INSIDE, *sabotage.split())
+    eventually(lambda: told(decnet), seconds=REPAIRED)
+    eventually(lambda: decnet.json("status", "healing")["decoys"], seconds=REPAIRED)
+    time.sleep(2)
+    (event,) = told(decnet)
+    assert event["decoy"] == "web"
+    assert cause in event["data"]["cause"]
+    assert event["data"]["heard"]
+    assert run("redis-cli", "-h", "198.51.100.20", "ping").strip() == "PONG"
+    assert {decoy["state"] for decoy in decnet.status("healing").values()} == {"up"}
+
+
+def test_a_deleted_namespace_comes_back_with_the_same_identity(decnet):
+    before, key = decnet.status("healing")["web"], host_key("198.51.100.20")
+    run("ip", "netns", "delete", "decnet:healing:web")
+    eventually(lambda: told(decnet), seconds=REPAIRED)
+    after = decnet.status("healing")["web"]
+    assert (after["state"], after["mac"], after["hostname"]) == ("up", before["mac"], before["hostname"])
+    assert host_key("198.51.100.20") == key
+    (event,) = told(decnet)
+    assert "namespace is gone" in event["data"]["cause"]
+
+
+def test_a_sysctl_that_nobody_hears_of_is_found_by_looking(lab, tmp_path):
+    file = tmp_path / "network.ini"
+    file.write_text(NETWORK)
+    decnet = Command(tmp_path / "state")
+    os.environ["DECNET_LOOK_SECONDS"] = "3"
+    try:
+        decnet("apply", file)
+    finally:
+        del os.environ["DECNET_LOOK_SECONDS"]
+    run(*INSIDE, "sysctl", "-qw", "net.ipv4.ip_default_ttl=99")
+    eventually(lambda: told(decnet), seconds=REPAIRED)
+    assert run(*INSIDE, "sysctl", "-n", "net.ipv4.ip_default_ttl").strip() != "99"
+    assert "ip_default_ttl is 99" in told(decnet)[0]["data"]["cause"]
+    decnet("destroy", "--yes", "healing")
+
+
+def test_a_killed_decoy_process_comes_back_on_its_own_sockets(lab, decnet):
+    (process,) = decoy_processes(lab)
+    os.kill(process, signal.SIGKILL)
+    # Nobody is refused meanwhile: who connects waits in the backlog of sockets that never closed.
+    with socket.create_connection(("198.51.100.20", 6379), timeout=REPAIRED) as visitor:
+        visitor.sendall(b"PING\r\n")
+        assert visitor.recv(64) == b"+PONG\r\n"
+    eventually(lambda: len(told(decnet)) == 2, seconds=REPAIRED)
+    time.sleep(2)
+    assert {event["decoy"] for event in told(decnet)} == {"web", "db"}
+    assert all(f"(pid {process}) ended" in event["data"]["heard"] for event in told(decnet))
+    assert {decoy["state"] for decoy in decnet.status("healing").values()} == {"up"}
+    assert len(decoy_processes(lab)) == 1
+
+
+@pytest.mark.parametrize("who", ["guard", "child"])
+def test_a_killed_supervisor_is_replaced_by_the_other_half(decnet, who):
+    eventually(lambda: len(supervisors()) == 2)
+    before = supervisors()
+    os.kill(before[0 if who == "guard" else 1], signal.SIGKILL)
+    eventually(lambda: len(supervisors()) == 2 and supervisors() != before, seconds=REPAIRED)
+    eventually(lambda: told(decnet), seconds=REPAIRED)
+    time.sleep(1)
+    (event,) = told(decnet)
+    assert (event["decoy"], "supervisor" in event["data"]["cause"]) == ("", True)
+    run(*INSIDE, "ip", "link", "set", "eth0", "down")
+    eventually(lambda: len(told(decnet)) == 2, seconds=REPAIRED)
+
+
+def test_both_halves_killed_the_next_apply_starts_another(decnet, tmp_path):
+    for pid in supervisors():
+        os.kill(pid, signal.SIGKILL)
+    eventually(lambda: not supervisors())
+    assert "supervisor" in decnet("status", "healing", code=4)
+    decnet("apply", tmp_path / "network.ini")
+    eventually(lambda: len(supervisors()) == 2)
+    decnet("status", "healing")
+
+
+def test_supervisor_and_decoy_process_killed_together(lab, decnet):
+    for pid in (*decoy_processes(lab), supervisors()[1]):
+        os.kill(pid, signal.SIGKILL)
+    eventually(lambda: len(decoy_processes(lab)) == 1, seconds=REPAIRED)
+    eventually(
+        lambda: {d["state"] for d in decnet.json("status", "healing", code=None)["decoys"]} == {"up"},
+        seconds=30,
+    )
+
+
+def test_a_network_comes_back_after_a_reboot_with_the_same_identity(lab, decnet):
+    """As after a reboot: no process, no namespace, no interface, an empty /run; then what the unit runs."""
+    before, key = decnet.status("healing"), host_key("198.51.100.20")
+    for pid in (*supervisors(), *decoy_processes(lab)):
+        os.kill(pid, signal.SIGKILL)
+    for name in ("web", "db"):
+        run("ip", "netns", "delete", f"decnet:healing:{name}")
+    for line in run("ip", "-o", "link").splitlines():
+        name = line.split()[1].rstrip(":").partition("@")[0]
+        if name.startswith(("dl", "dn")):
+            run("ip", "link", "delete", name, check=False)
+    for path in RUN.iterdir():
+        path.unlink()
+    unit = subprocess.Popen(
+        [DECNET, "supervise", "healing"], env=decnet.environment, stderr=subprocess.DEVNULL
+    )
+    eventually(lambda: decnet.json("status", "healing", code=None)["decoys"][0]["state"] == "up", seconds=30)
+    after = decnet.status("healing")
+    assert [(d["ip"], d["mac"], d["hostname"]) for d in after.values()] == [
+        (d["ip"], d["mac"], d["hostname"]) for d in before.values()
+    ]
+    assert host_key("198.51.100.20") == key
+    unit.terminate()
+    assert unit.wait(10) == 0
+
+
+def test_a_session_is_not_dropped_by_the_repair_of_another_decoy(decnet):
+    with socket.create_connection(("198.51.100.21", 6379), timeout=5) as visitor:
+        run(*INSIDE, "ip", "link", "set", "eth0", "down")
+        eventually(lambda: told(decnet), seconds=REPAIRED)
+        visitor.sendall(b"PING\r\n")
+        assert visitor.recv(64) == b"+PONG\r\n"
+
+
+def test_a_state_that_is_gone_is_told_and_adopted(decnet, tmp_path):
+    for path in decnet.state.glob("state.db*"):
+        path.unlink()
+    run(*INSIDE, "ip", "link", "set", "eth0", "down")
+
+    def lost() -> bool:
+        causes = [event["data"]["cause"] for event in decnet.events("healing", "--type", "decoy.state")]
+        return "the state of the network is gone" in causes
+
+    eventually(lost, seconds=REPAIRED)
+    decnet("adopt", tmp_path / "network.ini")
+    decnet("apply", tmp_path / "network.ini")
+    assert {decoy["state"] for decoy in decnet.status("healing").values()} == {"up"}
+
+
+def test_the_unit_is_one_that_systemd_reads(tmp_path):
+    unit = tmp_path / "decnet@lab.service"
+    unit.write_text(run(DECNET, "unit"))
+    assert run("systemd-analyze", "verify", str(unit), check=False) == ""
