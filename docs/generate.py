@@ -115,6 +115,21 @@ def _cli() -> Iterable[str]:
                 yield _row(f"`{record[0]}`", record[1].replace("  [", " [") + _variable(parameter))
         if command.epilog:
             yield f"\n```sh\n{command.epilog.removeprefix('Example: ')}\n```"
+        if isinstance(command, click.Group):
+            yield from _subcommands(name, command, own)
+
+
+def _subcommands(name: str, group: click.Group, context: click.Context) -> Iterable[str]:
+    for word, command in group.commands.items():
+        own = command.make_context(word, [], parent=context, resilient_parsing=True)
+        yield f"\n### {name} {word}"
+        yield f"\n```text\n{' '.join(['decnet', name, word, *command.collect_usage_pieces(own)])}\n```"
+        yield f"\n{(command.help or '').strip()}"
+        yield "\n| option | meaning |\n|---|---|"
+        for parameter in command.get_params(own):
+            record = parameter.get_help_record(own)
+            if record and record[1]:
+                yield _row(f"`{record[0]}`", record[1].replace("  [", " [") + _variable(parameter))
 
 
 def _variable(parameter: click.Parameter) -> str:

@@ -8,12 +8,15 @@ attackers.py send PORT KIND SECONDS BYTES              one connection after the 
 import contextlib
 import random
 import socket
+import subprocess
 import sys
+import tempfile
 import time
 
 ADDRESS = "127.0.1.1"
 RATE = 50
 """Requests a second of each kind."""
+OPTIONS = ("-F", "/dev/null", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null")
 CHUNKS = {
     "redis-bulk": (b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$536870911\r\n", b"x" * 65536),
     "redis-inline": (b"", b"PING\r\n" * 10922),
@@ -93,5 +96,29 @@ def send(port: str, kind: str, seconds: str, most: str) -> None:
     print(connections, sent)
 
 
+def copy(port: str, seconds: str, most: str) -> None:
+    until = time.monotonic() + float(seconds)
+    copies = 0
+    with tempfile.NamedTemporaryFile() as file:
+        file.truncate(int(most))
+        while (left := until - time.monotonic()) > 0:
+            copies += 1
+            command = (
+                "sshpass",
+                "-p",
+                "toor",
+                "scp",
+                "-O",
+                *OPTIONS,
+                "-P",
+                port,
+                file.name,
+                f"root@{ADDRESS}:/tmp/x",
+            )
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                subprocess.run(command, timeout=left, check=False, capture_output=True)
+    print(copies)
+
+
 if __name__ == "__main__":
-    {"probe": probe, "connect": connect, "send": send}[sys.argv[1]](*sys.argv[2:])
+    {"probe": probe, "connect": connect, "send": send, "copy": copy}[sys.argv[1]](*sys.argv[2:])

@@ -5,6 +5,7 @@ pytest -m bench tests/bench/test_flood_bench.py -n0 -s     (DECNET_BENCH_SECONDS
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import socket
@@ -34,7 +35,6 @@ HERE = Path(__file__).parent / "attackers.py"
 class Figures(NamedTuple):
     """Seconds: p50 and p99 of an answer, longest time until an event was in the file."""
 
-    kind: str
     p50: float
     p99: float
     delay: float
@@ -51,6 +51,8 @@ class Log:
 
     def _listen(self, file: Path) -> None:
         rest = b""
+        while not file.exists() and not self._done.wait(0.02):
+            pass
         with file.open("rb") as log:
             while not self._done.wait(0.02):
                 *lines, rest = (rest + log.read()).split(b"\n")
@@ -69,23 +71,30 @@ def start(*arguments: object) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
-def probed(log: Log | None, redis: int, http: int, seconds: float) -> list[Figures]:
+class Probe(NamedTuple):
+    """Seconds an answer took, and until its event was in the file."""
+
+    kind: str
+    took: float
+    delay: float
+
+
+def probed(log: Log, redis: int, http: int, seconds: float) -> list[Probe]:
     out, _ = start("probe", redis, http, seconds).communicate()
     time.sleep(1)
-    taken: dict[str, list[tuple[float, float]]] = {"redis": [], "http": []}
+    found = []
     for line in out.splitlines():
         kind, name, sent, took = line.split()
-        came = log.came.get(f"{kind} {name}", float("inf")) if log else 0.0
-        taken[kind].append((float(took), came - float(sent)))
-    return [
-        Figures(
-            kind,
-            statistics.median(took for took, _ in rows),
-            statistics.quantiles((took for took, _ in rows), n=100)[98],
-            max(delay for _, delay in rows),
-        )
-        for kind, rows in taken.items()
-    ]
+        found.append(Probe(kind, float(took), log.came.get(f"{kind} {name}", float("inf")) - float(sent)))
+    return found
+
+
+def figures(kind: str, probes: list[Probe]) -> Figures:
+    rows = [one for one in probes if one.kind == kind]
+    taken = [one.took for one in rows]
+    return Figures(
+        statistics.median(taken), statistics.quantiles(taken, n=100)[98], max(one.delay for one in rows)
+    )
 
 
 FLOODS = {
@@ -97,7 +106,8 @@ FLOODS = {
     "100 MB of redis commands": ("redis", "send", "redis-inline", SECONDS, 100_000_000),
     "100 MB posted to http": ("http", "send", "http", SECONDS, 100_000_000),
     "100 MB of http requests": ("http", "send", "http-requests", SECONDS, 100_000_000),
-    "100 MB to ssh": ("ssh", "send", "ssh", SECONDS, 100_000_000),
+    "100 MB copied to ssh": ("ssh", "copy", SECONDS, 100_000_000),
+    "100 MB of nonsense to ssh": ("ssh", "send", "ssh", SECONDS, 100_000_000),
 }
 ONLY = os.environ.get("DECNET_BENCH_ONLY", "")
 
@@ -106,33 +116,37 @@ def test_neighbours_of_a_flooded_decoy(lab: Lab, tmp_path: Path):
     process = Process(tmp_path)
     ports = {service: process.serve("busy", service) for service in ("redis", "http", "ssh")}
     calm = {service: process.serve("calm", service) for service in ("redis", "http")}
-    with socket.create_connection((ADDRESS, ports["ssh"])):
-        probed(None, calm["redis"], calm["http"], 5)  # ssh makes its keys at the first visit
     log = Log(process.folder / NAME)
-    lines = []
+    probe = functools.partial(probed, log, calm["redis"], calm["http"])
     try:
+        with socket.create_connection((ADDRESS, ports["ssh"])):
+            probe(5)  # ssh makes its keys at the first visit
+        print(f"\n{'':34}{'p50, idle to flood':>22}{'p99':>24}{'':8}{'event after':>16}")
         for title, (service, act, *rest) in FLOODS.items():
             if ONLY not in title:
                 continue
-            idle = probed(log, calm["redis"], calm["http"], max(5, SECONDS / 2))
+            idle = probe(SECONDS / 2)
             before, cpu = len(process.events("busy")), cpu_seconds(process.pid)
             flood = start(act, ports[service], *rest)
-            busy = probed(log, calm["redis"], calm["http"], SECONDS)
+            busy = probe(SECONDS)
             told, _ = flood.communicate()
             used = (cpu_seconds(process.pid) - cpu) / SECONDS
-            found = Counter(
+            idle += probe(SECONDS / 2)
+            held = Counter(
                 event.data.get("error") or event.data.get("reason") or event.type.value
                 for event in process.events("busy")[before:]
                 if event.type in {EventType.OPEN, EventType.CLOSE, EventType.ERROR}
             )
-            lines.append(f"{title}: {told.strip()}; processor {used:.0%}; {dict(found)}")
-            for a, b in zip(idle, busy, strict=True):
-                lines.append(
-                    f"    {a.kind:6} p50 {a.p50 * 1e3:6.2f} -> {b.p50 * 1e3:6.2f} ms   "
-                    f"p99 {a.p99 * 1e3:6.2f} -> {b.p99 * 1e3:6.2f} ms  x{b.p99 / a.p99:.1f}   "
-                    f"event {a.delay * 1e3:5.0f} -> {b.delay * 1e3:5.0f} ms"
+            print(f"{title}: processor {used:.0%}; attacker {told.strip()}; {dict(held)}")
+            for kind in ("redis", "http"):
+                a, b = figures(kind, idle), figures(kind, busy)
+                print(
+                    f"    neighbour's {kind:18}{a.p50 * 1e3:9.2f} {b.p50 * 1e3:9.2f} ms"
+                    f"{a.p99 * 1e3:11.2f} {b.p99 * 1e3:9.2f} ms  x{b.p99 / a.p99:4.1f}"
+                    f"{a.delay * 1e3:8.0f} {b.delay * 1e3:5.0f} ms",
+                    flush=True,
                 )
-            print("\n".join(lines[-3:]), flush=True)
+                assert b.delay < 1
     finally:
         log.end()
         process.end()

@@ -1,5 +1,6 @@
 """The filter of system calls, on a process of its own that needs no privilege."""
 
+import ctypes
 import platform
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import pytest
 
 from decnet.decoy import seccomp
 from decnet.errors import MissingCapability
+from decnet.world import Service, check
 
 BEFORE = """
 import os, sys, threading, socket, mmap, ssl, tempfile, zoneinfo, ctypes, errno
@@ -75,6 +77,31 @@ def test_what_serving_needs(code: str, result: str, tmp_path):
     assert under_the_filter(code, str(tmp_path)) == result
 
 
+ROTATING = """
+import os
+from pathlib import Path
+from decnet.decoy import seccomp
+from decnet.events import Event, EventType, FileSink, file, now
+folder = os.open({folder!r}, os.O_RDONLY)
+seccomp.load(seccomp.library(), folder)
+file.CHECK_SECONDS = 0.0
+sink = FileSink(folder, file.Rotation(bytes=2000, keep=2))
+for number in range(40):
+    sink.write(Event.of(EventType.ERROR, {{"number": number}}, ts=now(), network="lab"))
+sink.close()
+os.write(1, str(sink.dropped).encode())
+"""
+
+
+def test_events_are_written_and_their_files_rotated(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", ROTATING.format(folder=str(tmp_path))],
+        capture_output=True, text=True, check=False, timeout=30,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == ("0", "")
+    assert {"events.jsonl", "events.jsonl.1", "events.jsonl.2"} <= {path.name for path in tmp_path.iterdir()}
+
+
 def test_an_abort_still_ends_the_process():
     done = subprocess.run(
         [sys.executable, "-c", BEFORE.format(code="os.abort()", folder="/tmp")], check=False, timeout=30
@@ -82,10 +109,11 @@ def test_an_abort_still_ends_the_process():
     assert done.returncode == -6
 
 
-def test_every_rule_names_a_call_once_known():
-    library = seccomp.library()
+@pytest.mark.parametrize("architecture", [0xC000003E, 0xC00000B7], ids=["x86_64", "aarch64"])
+def test_every_rule_names_a_call_that_is_known(architecture: int):
+    resolve = seccomp.library().seccomp_syscall_resolve_name_arch
     for rule in seccomp.rules(3, 4):
-        assert library.seccomp_syscall_resolve_name(rule.call.encode()) != -1, rule.call
+        assert resolve(ctypes.c_uint32(architecture), rule.call.encode()) != -1, rule.call
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="calls of another processor's numbers")
@@ -113,3 +141,10 @@ def test_without_the_library_it_is_said_how_to_get_it(monkeypatch):
     with pytest.raises(MissingCapability, match="nowhere") as caught:
         seccomp.library()
     assert "apt install libseccomp2" in caught.value.hint
+
+
+def test_without_the_library_nothing_is_begun(monkeypatch):
+    monkeypatch.setattr(seccomp, "_LIBRARY", "libseccomp.so.nowhere")
+    monkeypatch.setattr(check, "missing_capabilities", lambda _: [])
+    with pytest.raises(MissingCapability, match="nowhere"):
+        check.check([Service("web", "http", ((80, "tcp"),), "hash")])

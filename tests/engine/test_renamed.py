@@ -10,6 +10,7 @@ from decnet import engine
 from decnet.engine import Action
 from decnet.errors import InvalidInput
 from decnet.world import Id, Kind, Link
+from decnet.world.fake import Fault, Killed, Moment
 from tests.engine.fleets import Site, decoy, network, service
 
 BEFORE = network(decoy("web", 1, "ssh", "http"), decoy("db", 2))
@@ -80,3 +81,23 @@ def test_a_limit_has_both_names_or_none(site):
     for limit in ("www", "web"):
         assert [str(one.resource) for one in site.plan(after, limit).changes] == ["decoy/www"]
     assert site.plan(after, "db").empty
+
+
+@pytest.mark.parametrize("moment", list(Moment))
+def test_a_kill_at_any_op_of_it_is_made_good_by_the_next_apply(tmp_path, moment):
+    after = network(renamed(), decoy("db", 2))
+    act, killed = 0, True
+    while killed:
+        site = Site(tmp_path / f"{moment}{act}")
+        site.apply(BEFORE)
+        site.world.fault = Fault(len(site.world.acts) + act, moment, Killed())
+        try:
+            site.apply(after, parallelism=1)
+            killed = False
+        except Killed:
+            site.world.revive()
+            assert site.apply(after).exit_code == 0
+        assert site.plan(after).empty
+        assert site.look()[0].held().words == {"www": "web", "db": "db"}
+        act += 1
+    assert act > 8

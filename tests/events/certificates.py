@@ -21,7 +21,9 @@ class Authority:
         self.folder = folder
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.name = _name(f"Test {name}")
-        made = self._begin(self.name, self.key).add_extension(x509.BasicConstraints(True, None), critical=True)
+        made = self._begin(self.name, self.key).add_extension(
+            x509.BasicConstraints(True, None), critical=True
+        )
         self.certificate = made.sign(self.key, hashes.SHA256())
         (folder / f"{name}.pem").write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM))
 
@@ -29,9 +31,13 @@ class Authority:
         """``name.pem`` and ``name.key``."""
         key = ec.generate_private_key(ec.SECP256R1())
         others = [x509.DNSName(common), *(x509.IPAddress(ip_address(one)) for one in addresses)]
-        made = self._begin(_name(common), key).add_extension(x509.SubjectAlternativeName(others), critical=False)
+        made = self._begin(_name(common), key).add_extension(
+            x509.SubjectAlternativeName(others), critical=False
+        )
         certificate = made.sign(self.key, hashes.SHA256())
-        locked = serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption()
+        locked = (
+            serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption()
+        )
         (self.folder / f"{name}.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         (self.folder / f"{name}.key").write_bytes(
             key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, locked)

@@ -15,7 +15,7 @@ from decnet.events import Event, EventType, FileSink, now
 from decnet.events.sinks import FileSetting, Setting, SinkBundle, SyslogSetting, Transport
 from decnet.shipper.protocol import Shipping
 from decnet.spec.resources import Sink
-from decnet.world import spawn
+from decnet.world import names, spawn
 from decnet.world.shipping import SOCKET, Shipper
 
 HOSTNAMES = {"web-01": "WEB-01.corp.example"}
@@ -52,6 +52,13 @@ class Log:
     def write(self, *events: Event) -> None:
         for one in events:
             self.sink.write(one)
+        self.hand_over()
+
+    def hand_over(self) -> None:
+        """Files are those of the network's user, as if a decoy process had written them."""
+        if os.geteuid() == 0:
+            for path in self.events.iterdir():
+                os.chown(path, names.uid("lab"), -1)
 
     def ship(self, name: str, setting: Setting, hostnames: Mapping[str, str] = HOSTNAMES) -> Sink:
         content = msgspec.json.encode(SinkBundle(name, setting, hostnames))

@@ -12,6 +12,7 @@ import msgspec
 
 from decnet.decoy.protocol import PACKET_LIMIT, Reply, Request
 from decnet.events import Event, Filter, read
+from decnet.services.accounts import Credential
 from decnet.services.limits import Limits
 from decnet.world import spawn
 from decnet.world.sockets import in_memory
@@ -19,6 +20,7 @@ from tests.service_testing.conftest import rendered
 
 ADDRESS = "127.0.1.1"
 BACKLOG = 512
+PERSONAS = {"ssh": {"users": (Credential("root", "toor"),)}}
 
 
 class Process:
@@ -57,7 +59,9 @@ class Process:
         self._serve(decoy, service, limits)
 
     def _serve(self, decoy: str, service: str, limits: Limits | None, *sockets: int) -> None:
-        bundle = dataclasses.replace(rendered(service, name=decoy), limits=limits or Limits())
+        bundle = dataclasses.replace(
+            rendered(service, PERSONAS.get(service), name=decoy), limits=limits or Limits()
+        )
         with in_memory(msgspec.json.encode(bundle)) as memory:
             self.ask(Request("serve", decoy, service, "hash"), memory, *sockets)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from decnet.world.probe import in_use
-from tests.live.command import Command
+from tests.live.command import DECNET, Command
 from tests.live.lab import Lab, run
 
 pytestmark = pytest.mark.live
@@ -262,6 +262,11 @@ def test_an_address_that_somebody_has_is_told_and_refused(decnet, lab, file):
     told = f"203.0.113.50 (web) is in use already: {mac} answers for it"
     assert told in decnet.json("plan", file)["warnings"]
     assert told in refused(decnet, "apply", file)
+    done = subprocess.run(
+        ["setpriv", "--bounding-set=-all", "--inh-caps=-all", DECNET, "plan", str(file)],
+        capture_output=True, text=True, env=decnet.environment, check=True, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert "nobody was asked whether the new addresses are free" in done.stdout
     assert not decnet.state.exists()
     other.run("ip", "address", "flush", "dev", "eth0")
     other.run("ip", "address", "add", "203.0.113.7/24", "dev", "eth0")

@@ -1,6 +1,8 @@
 """Every example is applied, touched by real clients, seen in the events, and destroyed without a trace."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -31,7 +33,11 @@ def touched(decnet: Command, name: str, decoy: str, kind: str) -> dict:
 
 
 def test_every_example_is_named_here():
-    assert {path.name for path in EXAMPLES.glob("*.ini")} == {"quickstart.ini", "compat.ini"}
+    assert {path.name for path in EXAMPLES.glob("*.ini")} == {
+        "quickstart.ini",
+        "compat.ini",
+        "office.ini",
+    }
 
 
 def test_quickstart(lab: Lab, tmp_path: Path):
@@ -111,3 +117,70 @@ def test_compat(lab: Lab, tmp_path: Path):
     decnet("destroy", "--yes", file)
     assert lab.snapshot() == before
     lab.unplug(attacker)
+
+
+RECEIVER = """
+import socket, sys
+server = socket.create_server(("0.0.0.0", 514))
+while True:
+    connection, _ = server.accept()
+    with connection, open(sys.argv[1], "ab", buffering=0) as file:
+        while data := connection.recv(65536):
+            file.write(data)
+"""
+MAIL = """
+import smtplib, sys
+with smtplib.SMTP(sys.argv[1]) as client:
+    client.ehlo("client.example")
+    client.mail("a@b.example")
+    print(client.rcpt("nobody@elsewhere.example"))
+"""
+
+
+def test_office(lab: Lab, tmp_path: Path):
+    """25 decoys on macvlan, with IPv6, two sinks, and every service that there is; an attacker and a collector outside."""
+    run("mount", "-t", "tmpfs", "tmpfs", "/var/log")  # in the lab only
+    decnet, file = Command(tmp_path / "state"), EXAMPLES / "office.ini"
+    attacker = lab.machine("attacker", "203.0.113.250/24", cable="lan0")
+    run("ip", "address", "add", "203.0.113.2/24", "dev", "lan0")
+    attacker.run("ip", "address", "add", "2001:db8:113::250/64", "dev", "eth0", "nodad")
+    received = tmp_path / "received"
+    received.touch()
+    inside = ("nsenter", "--net=/run/netns/attacker", sys.executable, "-c", RECEIVER, str(received))
+    collector = subprocess.Popen(inside)
+    before = lab.snapshot()
+    decnet("apply", "--yes", file)
+    status = decnet.status("office")
+    assert len(status) == 25
+    assert {decoy["state"] for decoy in status.values()} == {"up"}, status
+    assert len({decoy["mac"] for decoy in status.values()}) == 25
+
+    web = status["web01"]["ip"]
+    assert "Server: Apache" in attacker.run("curl", "-sSi", f"http://{web}/")
+    shell = attacker.run(
+        "sshpass", "-p", "toor", "ssh", *SSH, "root@203.0.113.22", "hostname; id -u", timeout=30
+    )
+    assert shell.endswith("\n0\n")
+    sent = attacker.run(sys.executable, "-c", MAIL, "2001:db8:113::25")
+    assert "Relay access denied" in sent
+    ping = attacker.run("ping", "-6", "-c1", "-W2", "2001:db8:113::25")
+    assert "1 received" in ping
+    down = attacker.run("nmap", "-sn", "-n", "203.0.113.0/24", "-oG", "-", timeout=90)
+    assert down.count("Status: Up") >= 25
+
+    login = touched(decnet, "office", "jump", "auth.attempt")
+    eventually(lambda: login["id"] in received.read_text(errors="replace"))
+    line = next(text for text in received.read_text(errors="replace").splitlines() if login["id"] in text)
+    assert status["jump"]["hostname"] in line
+    archive = Path("/var/log/decnet-office")
+    eventually(lambda: any(login["id"] in path.read_text() for path in archive.glob("*.jsonl")))
+
+    plan = decnet.json("plan", "--detailed-exitcode", file)
+    assert plan["changes"] == plan["drift"] == []
+    decnet("destroy", "--yes", "office")
+    assert list(archive.glob("*.jsonl"))  # a log that was asked for is the user's
+    assert lab.snapshot() == before
+    collector.kill()
+    collector.wait()
+    lab.unplug(attacker)
+    run("umount", "/var/log")

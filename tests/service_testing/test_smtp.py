@@ -10,6 +10,7 @@ import pytest
 
 from decnet.events import EventType
 from decnet.services.accounts import Credential
+from decnet.services.limits import Limits
 from decnet.services.smtp import Mta
 
 from .conftest import run
@@ -171,3 +172,34 @@ async def test_nmap_names_the_server(serve, users, mta, expected):
     assert expected in text
     assert "SIZE" in text
     assert "Server is an open relay" not in text
+
+
+@pytest.mark.parametrize("mta", list(Mta))
+async def test_every_verb_has_its_answer_in_every_state(serve, users, mta):
+    limits = Limits(connection_rate=1e6, event_rate=1e6)
+    running = await serve("smtp", users | {"smtp_mta": mta}, limits=limits)
+    verbs = "EHLO HELO MAIL RCPT DATA BDAT RSET NOOP HELP VRFY EXPN ETRN STARTTLS AUTH FOO".split()  # noqa: SIM905
+    before = (b"", b"EHLO a.org\r\n", b"EHLO a.org\r\nMAIL FROM:<a@b.org>\r\n")
+    words = (
+        "",
+        "x y",
+        "1",
+        "FROM:<a b>",
+        "TO:<a b>",
+        "FROM:<a@b> SIZE=x",
+        "FROM:<a@b> BODY=x",
+        "FROM:<a@b> RET=x",
+        "TO:<@>",
+    )
+    for lead in before:
+        for rest in words:
+            for verb in verbs:
+                if (verb, rest) == ("STARTTLS", ""):
+                    continue
+                reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
+                writer.write(lead + f"{verb} {rest}\r\n".encode() + b"x\r\nQUIT\r\n")
+                writer.write_eof()
+                assert b"220 " in await reader.read()
+                writer.close()
+                await writer.wait_closed()
+    assert not [event.data for event in running.events if event.type == EventType.ERROR]

@@ -26,7 +26,7 @@ def test_it_comes_back_as_it_went():
 
 def test_the_format_is_the_documented_one():
     assert json.loads(passport.encode(passport.of(SAVED))) == {
-        "kind": "decnet identity",
+        "kind": "decnet-identity",
         "format_version": 1,
         "network": "office",
         "created": 1767323045,

@@ -275,3 +275,20 @@ def test_a_look_at_no_state_does_not_load_sqlalchemy(tmp_path):
         assert "sqlalchemy" not in sys.modules
     """
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_rename_that_was_cut_off_is_remembered(folder):
+    """The old decoy is gone, the new one is not there yet: what it was to be is in the journal."""
+    new = Decoy("www", identity="first")
+    link = dataclasses.replace(next(one for one in RESOURCES if isinstance(one, Link)), decoy="www")
+    with state.store(folder, "office") as store:
+        store.begin(ABOUT, IDENTITY)
+        store.expect([Entry(0, "create", new, "", SPAN), Entry(1, "create", link, "", SPAN)])
+        store.intend([Entry(0, "create", new, "", SPAN)])
+    held = state.read(folder, "office").held()
+    assert held.words == {"www": "first"}
+    assert (held.addresses["www"], held.macs["www"]) == (IPv4Address("198.51.100.9"), link.mac)
+    with state.store(folder, "office") as store:
+        store.begin(ABOUT, IDENTITY)
+        store.expect([Entry(0, "create", Decoy("plain"), "", SPAN)])
+    assert "plain" not in state.read(folder, "office").held().words

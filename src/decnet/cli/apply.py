@@ -64,7 +64,7 @@ def command(
 ) -> None:
     """Make the world match the file: plan, ask, execute, look again. A second apply changes nothing.
 
-    With a PLAN that `decnet plan --out` saved, exactly that is done, without asking; when what it was made from has
+    With a PLAN that `decnet plan --out PLAN` saved, exactly that is done, without asking; when what it was made from has
     moved since, nothing is.
     """
     from decnet import engine, ini, state

@@ -116,9 +116,8 @@ def _params(event: Event) -> list[_Param]:
 
 
 def _value(value: Any) -> str:
-    if isinstance(value, str):
-        return value if value.isprintable() else safe_text(value, len(value))
-    return msgspec.json.encode(value).decode()
+    text = value if isinstance(value, str) else msgspec.json.encode(value).decode()
+    return text if text.isprintable() else safe_text(text, len(text))
 
 
 def _text(event: Event) -> str:

@@ -153,14 +153,13 @@ class _Counting(asyncio.StreamReaderProtocol):
     def __init__(self, reader: asyncio.StreamReader, session: Session) -> None:
         super().__init__(reader)
         self._session = session
-        self._transport: asyncio.BaseTransport | None = None
+        self._connection: Any = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
+        self._connection = transport.get_extra_info("socket")  # a TLS transport that was closed tells no more
         super().connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        connection = self._transport.get_extra_info("socket") if self._transport else None
-        if connection is not None:
-            self._session.count(connection)
+        if self._connection is not None:
+            self._session.count(self._connection)
         super().connection_lost(exc)

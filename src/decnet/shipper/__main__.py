@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import encodings.idna  # noqa: F401 (names of hosts need it, and later it may not be within reach)
+import concurrent.futures.thread  # noqa: F401 (loaded late by asyncio, when no file may be within reach any more)
+import encodings.idna  # noqa: F401 (as late, for names of hosts)
 import gc
 import os
 import signal

@@ -117,7 +117,7 @@ class Courier:
         while not self._stop.is_set():
             try:
                 self._ship()
-            except (OSError, ValueError) as error:
+            except Exception as error:  # noqa: BLE001 (the border of a thread: said in status, and tried again)
                 failures = 0 if self._progressed() else failures + 1
                 self._fail(_words(error))
                 longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**failures)
@@ -226,12 +226,14 @@ class Courier:
             self._save(self._spool)
 
 
-def _words(error: OSError | ValueError) -> str:
+def _words(error: Exception) -> str:
     """An error for a person, on one line."""
+    if not isinstance(error, OSError):
+        return f"{type(error).__name__}: {error}"
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"the server's certificate is not accepted: {error.verify_message}"
     if isinstance(error, ssl.SSLError):
         return f"TLS: {(error.reason or str(error)).lower().replace('_', ' ')}"
     if isinstance(error, TimeoutError) and not error.errno:
         return "no answer"
-    return (error.strerror if isinstance(error, OSError) else "") or str(error)
+    return error.strerror or str(error)

@@ -52,7 +52,7 @@ def renames(groups: Iterable[tuple[Preset, Sequence[Member]]], held: Held, findi
                     findings.warn("no-effect", message, span)
                 words[member.name] = held.words.get(before, before)
                 old[member.name] = before
-            elif before in held.words:
+            elif held.words.get(before, words[member.name]) != words[member.name]:
                 message = f"{member.name} was applied already, and stays what it is"
                 findings.warn("no-effect", message, span)
             claimed.setdefault(before.lower(), span)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface
 
@@ -93,8 +93,8 @@ class Snapshot:
         macs: dict[str, str] = {}
         addresses6: dict[str, IPv6Address] = {}
         try:
-            for saved in self.resources.values():
-                match saved.resource:
+            for resource in (*self._coming(), *(saved.resource for saved in self.resources.values())):
+                match resource:
                     case Link(decoy=decoy, address=address, mac=mac, address6=address6):
                         addresses[decoy] = IPv4Interface(address).ip
                         if address6:
@@ -107,3 +107,9 @@ class Snapshot:
         except ValueError as error:
             raise StateError(f"the state of network {self.about.network} cannot be read: {error}") from None
         return Held(addresses, subnets, words, macs, addresses6)
+
+    def _coming(self) -> Iterator[Resource]:
+        """Renamed decoys that a run was to make and did not: their old names may be gone already."""
+        made = [entry.resource for entry in (*self.unfinished, *self.intents) if entry.action == "create"]
+        names = {one.name for one in made if isinstance(one, Decoy) and one.identity}
+        yield from (one for one in made if isinstance(one, Decoy | Link) and one.id.owner in names)

@@ -13,7 +13,7 @@ from decnet.spec.resources import Decoy
 from decnet.state.model import Snapshot
 
 FORMAT_VERSION = 1
-KIND = "decnet identity"
+KIND = "decnet-identity"
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,63}")
 
 

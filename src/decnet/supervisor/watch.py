@@ -20,7 +20,7 @@ _DESCRIPTORS = 128
 _AT_ONCE = 64
 """Notices taken from one process before others have their turn."""
 _NOTICES = msgspec.json.Decoder(Notice)
-_HANDSHAKE_SECONDS = 5.0
+_HANDSHAKE_SECONDS = 1.0
 
 
 class Watch:
@@ -97,14 +97,54 @@ class Watch:
             socket.send_fds(self._connection, [msgspec.json.encode(grant)], fds)
 
 
+class Presence:
+    """Whether the shipper is there: a connection that says nothing, and ends when it does."""
+
+    def __init__(self, connection: socket.socket, ended: Callable[[Presence], None]) -> None:
+        self.pid = spawn.peer(connection)
+        self._connection = connection
+        self._ended = ended
+        self._loop = asyncio.get_running_loop()
+        connection.setblocking(False)
+        self._loop.add_reader(connection, self._read)
+
+    def close(self) -> None:
+        """Look no more."""
+        if self._connection.fileno() >= 0:
+            self._loop.remove_reader(self._connection)
+            self._connection.close()
+
+    def _read(self) -> None:
+        try:
+            said = self._connection.recv(1)
+        except BlockingIOError:
+            return
+        except OSError:
+            said = b""
+        if not said:
+            self.close()
+            self._ended(self)
+
+
 def begin(run_dir: Path, number: int) -> socket.socket | None:
     """A connection on which a decoy process tells what it serves; None when it does not run or does not answer."""
+    connection = connected(run_dir, spawn.control_path(run_dir, number).name)
+    if connection is not None:
+        try:
+            connection.send(msgspec.json.encode(Request("watch")))
+        except OSError:
+            connection.close()
+            return None
+    return connection
+
+
+def connected(run_dir: Path, name: str) -> socket.socket | None:
+    """A connection to a process's control socket; None when nobody listens there."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     connection.settimeout(_HANDSHAKE_SECONDS)
     try:
-        with spawn.address(run_dir, spawn.control_path(run_dir, number).name) as name:
-            connection.connect(name)
-        connection.send(msgspec.json.encode(Request("watch")))
+        with spawn.address(run_dir, name) as path:
+            connection.connect(path)
     except OSError:
         connection.close()
         return None

@@ -20,7 +20,7 @@ from decnet.supervisor import watch
 from decnet.supervisor.broker import Broker
 from decnet.supervisor.kept import Keeper
 from decnet.supervisor.repair import LOCKED, UNKNOWN, Repairs
-from decnet.world import spawn, supervision
+from decnet.world import shipping, spawn, supervision
 from decnet.world.monitor import Monitor
 from decnet.world.processes import numbers
 from decnet.world.supervision import Answer, Place, Question
@@ -49,6 +49,7 @@ class Supervisor:
         self._starting: dict[int, asyncio.Task[str]] = {}
         self._started: dict[int, tuple[float, float]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._shipper: watch.Presence | None = None
         self._alone = False
 
     async def run(self) -> bool:
@@ -77,6 +78,8 @@ class Supervisor:
                 task.cancel()
             for watched in self._watches.values():
                 watched.close()
+            if self._shipper:
+                self._shipper.close()
             for one in (control, *monitor.sockets):
                 self._loop.remove_reader(one)
         return self._alone
@@ -123,6 +126,15 @@ class Supervisor:
             if number not in self._watches and number not in self._starting:
                 self._watch(number)
 
+        if self._shipper is None:
+            connection = watch.connected(self._place.run_dir, shipping.SOCKET)
+            self._shipper = watch.Presence(connection, self._shipper_ended) if connection else None
+
+    def _shipper_ended(self, shipper: watch.Presence) -> None:
+        self._shipper = None
+        if not self._repairs.barred and (self._place.run_dir / shipping.SOCKET).exists():
+            self._repairs.trigger(f"shipper (pid {shipper.pid}) ended")
+
     def _orphans(self) -> list[tuple[str, str]]:
         return self._keeper.orphans({watched.pid for watched in self._watches.values()})
 
@@ -134,14 +146,18 @@ class Supervisor:
         elif code not in (LOCKED, UNKNOWN):
             _say(f"a repair ended with {code}")
 
-    def _watch(self, number: int) -> None:
+    def _watch(self, number: int) -> bool:
         connection = watch.begin(self._place.run_dir, number)
-        if connection is not None:
-            self._watches[number] = watch.Watch(number, connection, self._keeper, self._broker, self._ended)
+        if connection is None:
+            return False
+        self._watches[number] = watch.Watch(number, connection, self._keeper, self._broker, self._ended)
+        return True
 
     def _ended(self, watched: watch.Watch) -> None:
         """A decoy process hung up: it has died, unless it has nothing to serve or a command is at work on it."""
         self._watches.pop(watched.number, None)
+        if self._watch(watched.number):  # it lives: it gave us up because we were slow
+            return
         if not self._orphans() or self._repairs.barred:
             return
         self._repairs.trigger(f"decoy process {watched.number} (pid {watched.pid}) ended")
@@ -160,6 +176,8 @@ class Supervisor:
 
     async def _start(self, number: int) -> str:
         """Start a decoy process; the error in words, or nothing. Asked twice at once, it is started once."""
+        if number in self._watches:
+            return ""
         if number not in self._starting:
             self._starting[number] = self._loop.create_task(asyncio.to_thread(self._spawn, number))
         try:

@@ -51,6 +51,8 @@ class Shipper:
     def running(self) -> tuple[Shipping, ...]:
         """How its sinks are; none when it does not run. Raises PermissionError when we may not ask."""
         reply = self._ask(Request("list"))
+        if reply is not None and reply.error:
+            raise WorldError(f"the shipper of {self._network}: {reply.error}")
         return reply.running if reply else ()
 
     def serve(self, sink: Sink, content: bytes | None) -> None:

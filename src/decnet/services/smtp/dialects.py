@@ -189,6 +189,7 @@ class Exchange(Connection):
     ERRORS = 6
     RECIPIENTS = 200
     TARPIT = True
+    VERBS = Connection.VERBS - {"ETRN", "EXPN"}
 
     async def ending(self, message: Message) -> Ending | None:  # noqa: ARG002
         return STRICT

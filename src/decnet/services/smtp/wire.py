@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import ssl
-from typing import cast
+from typing import Any, cast
 
 from decnet.services.session import Session
 
@@ -31,6 +31,7 @@ class Wire(asyncio.Protocol):
         self._ended = False
         self._paused = False
         self._transport: asyncio.Transport | None = None
+        self._connection: Any = None
         self.tls = False
 
     async def open(self, context: ssl.SSLContext | None = None) -> None:
@@ -153,6 +154,7 @@ class Wire(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self._connection = transport.get_extra_info("socket")  # a TLS transport that was closed tells no more
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -173,8 +175,8 @@ class Wire(asyncio.Protocol):
         self._writable.set()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 (the name is the interface's)
-        if self._transport is not None:
-            self._session.count(self._transport.get_extra_info("socket"))
+        if self._connection is not None:
+            self._session.count(self._connection)
         self._ended = True
         self._news.set()
         self._writable.set()
