@@ -72,7 +72,7 @@ EVENT_TYPES = {
     EventType.SCAN: ("a scan was recognised", "written by no service yet"),
     EventType.ERROR: (
         "a server stumbled over what it was sent; only this connection ends",
-        "`error`, `text`, `where`",
+        "`error`, `text`, `where`; `dropped`: how many events a full disk cost, when there is room again",
     ),
     EventType.STATE: ("a decoy's state changed", "written by nothing yet"),
     EventType.APPLY: ("a network was applied", "written by nothing yet"),

@@ -15,6 +15,7 @@ from decnet.decoy.protocol import PACKET_LIMIT, Grant, Notice, Reply, Request, S
 from decnet.events import EventType
 from decnet.services.incoming import LimitReached
 from decnet.services.service import Facts
+from decnet.services.session import Session
 
 FACTS = Facts("web", "", "198.51.100.10", "linux", "debian", "UTC", 0.0, 0.0)
 
@@ -366,3 +367,21 @@ async def test_a_watcher_that_talks_nonsense_is_left(process, packet):
     await process.notice()
     connection.send(packet)
     assert await process.notice() is None
+
+
+async def test_a_session_that_is_over_gets_no_further_socket():
+    granted = asyncio.Event()
+    opened = listening()
+
+    async def ask(proto, number):
+        await granted.wait()
+        return opened
+
+    session = Session("lab", "web", "ftp", None, ("198.51.100.1", 1), ("", 21), print, ask=ask)
+    asking = asyncio.create_task(session.more())
+    await asyncio.sleep(0)
+    session.release()
+    granted.set()
+    with pytest.raises(OSError, match="not connected"):
+        await asking
+    assert opened.fileno() < 0

@@ -7,6 +7,7 @@ import pytest
 
 from decnet.events import Event, EventType, FileSink, Rotation, now
 from decnet.events.file import encode
+from decnet.events.reader import decode
 from decnet.events.spool import Place, Spool
 
 
@@ -187,8 +188,6 @@ def test_a_torn_line_costs_one_event_and_is_counted(log):
     log.write(1)
     spool = log.spool()
     entries = spool.read(100, 1 << 20)
-    from decnet.events.reader import decode
-
     kept = [decode(entry.line) for entry in entries]
     assert [one.data["number"] for one in kept if one] == [0, 1, 2]
     spool.settle(entries[-1].mark, 3)

@@ -4,16 +4,20 @@ DECNET_KILLS=all takes every act and every moment (docs/reliability.md has the t
 spread of them.
 """
 
+import contextlib
 import os
+import random
+import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.live.command import Command
-from tests.live.lab import Lab, run
+from tests.live.lab import Lab, eventually, run
 
 pytestmark = pytest.mark.live
 
@@ -115,6 +119,45 @@ def test_a_killed_destroy(decnet: Command, tmp_path: Path, moment: str):
     decnet("apply", tmp_path / "network.ini")
     assert strike(decnet, moment, 0, "destroy", "--yes", "struck") == -signal.SIGKILL
     decnet("destroy", "--yes", "struck")
+
+
+def ours(lab: Lab) -> list[int]:
+    """Whatever of the network runs: supervisor, guard, repair, decoy processes, shipper, a command."""
+    found = []
+    for pid in lab.processes():
+        with contextlib.suppress(OSError):
+            words = Path(f"/proc/{pid}/cmdline").read_bytes()
+            if b"struck" in words or b"decnet" in words:
+                found.append(pid)
+    return found
+
+
+@pytest.mark.parametrize("seed", range(12 if ALL else 3))
+def test_whoever_is_killed_at_any_time(lab: Lab, decnet: Command, tmp_path: Path, seed: int):
+    """Ten seconds of kills, of the supervisor's two halves, decoy processes, the shipper and commands alike."""
+    draw = random.Random(seed)
+    file, sink = tmp_path / "network.ini", "\n[sink-copy]\ntype = file\npath = /run/copy/events.jsonl\n"
+    file.write_text(NETWORK + sink)
+    supervised = Command(decnet.state)
+    supervised("apply", file)
+    commands, until = [], time.monotonic() + 10
+    while time.monotonic() < until:
+        if draw.random() < 0.3:
+            file.write_text(draw.choice((NETWORK, EDITED)) + draw.choice(("", sink)))
+            commands.append(supervised.start("apply", "--yes", file))
+        time.sleep(draw.uniform(0.05, 0.5))
+        if pids := ours(lab):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(draw.choice(pids), signal.SIGKILL)
+    for command in commands:
+        with command:
+            command.communicate(timeout=60)
+    supervised("apply", "--lock-timeout", "60", file)
+    eventually(lambda: decnet.json("plan", file)["drift"] == [], seconds=30)
+    is_whole(decnet, file)
+    run("redis-cli", "-h", decnet.status("struck")["db"]["ip"], "ping")
+    supervised("destroy", "--yes", "--lock-timeout", "60", "struck")
+    shutil.rmtree("/run/copy", ignore_errors=True)  # the user's own log stays
 
 
 def test_no_act_was_left_out(decnet: Command, tmp_path: Path):

@@ -251,3 +251,21 @@ def test_a_parent_that_goes_away_is_drift_and_then_a_clear_error(wide, parent):
     apply(wide, ON_PARENT, THERE)
     run("ip", "link", "delete", "gone0")
     assert seen(wide, ON_PARENT, THERE) == set()  # the kernel takes macvlans with their parent
+
+
+def test_the_host_reaches_its_decoys_by_the_hairpin_on_both_families(wide, parent):
+    run("ip", "-6", "address", "add", "2001:db8:0:2::2/64", "dev", "gone0", "nodad")
+    there = dataclasses.replace(THERE, address6="2001:db8:0:2::9/64")
+    apply(wide, dataclasses.replace(ON_PARENT, subnet6="2001:db8:0:2::/64"), there)
+    lan = dataclasses.replace(ON_PARENT, subnet6="2001:db8:0:2::/64", address6="2001:db8:0:2::2/64")
+    wide.update(lan, frozenset({"address6"}))  # to decoys that were there before it
+    late = dataclasses.replace(link(2), driver=Driver.MACVLAN, parent="gone0", address="203.0.113.10/24",
+                               address6="2001:db8:0:2::10/64")  # fmt: skip
+    apply(wide, late)
+    assert seen(wide, lan, there, late) == {lan, there, late}
+    for ip in ("203.0.113.9", "2001:db8:0:2::9", "203.0.113.10", "2001:db8:0:2::10"):
+        eventually(lambda a=ip: " 0% packet loss" in run("ping", "-c", "1", "-W", "1", a, check=False))
+    before = run("ip", "-6", "route")
+    wide.remove(late)
+    assert "2001:db8:0:2::10 dev" in before
+    assert "2001:db8:0:2::10 dev" not in run("ip", "-6", "route")

@@ -150,6 +150,7 @@ def test_nothing_is_lost_while_the_server_is_away_and_everything_else_dies(decne
     assert killed
     server.start()
     decnet("apply", "--yes", file)
+    eventually(lambda: len(server.messages()) > 1000, seconds=30)
     os.kill(shipper_pid(), signal.SIGKILL)  # while it catches up
     decnet("apply", "--yes", file)
     eventually(lambda: sink(decnet)["queued"] == 0, seconds=60)

@@ -1,5 +1,6 @@
 """A network heals itself: every sabotage is put right and told once, whoever of us is killed."""
 
+import json
 import os
 import signal
 import socket
@@ -110,15 +111,12 @@ def test_a_deleted_namespace_comes_back_with_the_same_identity(decnet):
     assert "namespace is gone" in event["data"]["cause"]
 
 
-def test_a_sysctl_that_nobody_hears_of_is_found_by_looking(lab, tmp_path):
+def test_a_sysctl_that_nobody_hears_of_is_found_by_looking(lab, tmp_path, monkeypatch):
+    monkeypatch.setenv("DECNET_LOOK_SECONDS", "3")
     file = tmp_path / "network.ini"
     file.write_text(NETWORK)
     decnet = Command(tmp_path / "state")
-    os.environ["DECNET_LOOK_SECONDS"] = "3"
-    try:
-        decnet("apply", file)
-    finally:
-        del os.environ["DECNET_LOOK_SECONDS"]
+    decnet("apply", file)
     run(*INSIDE, "sysctl", "-qw", "net.ipv4.ip_default_ttl=99")
     eventually(lambda: told(decnet), seconds=REPAIRED)
     assert run(*INSIDE, "sysctl", "-n", "net.ipv4.ip_default_ttl").strip() != "99"
@@ -139,6 +137,41 @@ def test_a_killed_decoy_process_comes_back_on_its_own_sockets(lab, decnet):
     assert all(f"(pid {process}) ended" in event["data"]["heard"] for event in told(decnet))
     assert {decoy["state"] for decoy in decnet.status("healing").values()} == {"up"}
     assert len(decoy_processes(lab)) == 1
+
+
+def test_a_killed_shipper_comes_back_and_goes_on_where_it_was(lab, tmp_path):
+    file, copy = tmp_path / "network.ini", Path("/run/copy/events.jsonl")
+    file.write_text(f"{NETWORK}\n[sink-copy]\ntype = file\npath = {copy}\n")
+    decnet = Command(tmp_path / "state")
+    decnet("apply", file)
+    (shipper,) = [
+        pid for pid in lab.processes() if b"decnet.shipper" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    ]
+    run("redis-cli", "-h", "198.51.100.20", "ping")
+    eventually(copy.exists)
+    os.kill(shipper, signal.SIGKILL)
+    run("redis-cli", "-h", "198.51.100.21", "ping")
+    eventually(lambda: told(decnet), seconds=REPAIRED)
+    logged = {event["id"] for event in decnet.events("healing")}
+    eventually(lambda: logged <= {json.loads(line)["id"] for line in copy.read_text().splitlines()})
+    (event,) = told(decnet)
+    assert event["data"]["resource"] == "sink/copy"
+    assert f"shipper (pid {shipper}) ended" in event["data"]["heard"]
+    decnet("destroy", "--yes", "healing")
+
+
+def test_a_decoy_process_that_is_stuck_is_replaced(lab, tmp_path, monkeypatch):
+    monkeypatch.setenv("DECNET_LOOK_SECONDS", "4")
+    file = tmp_path / "network.ini"
+    file.write_text(NETWORK)
+    decnet = Command(tmp_path / "state")
+    decnet("apply", file)
+    (process,) = decoy_processes(lab)
+    os.kill(process, signal.SIGSTOP)
+    eventually(lambda: process not in decoy_processes(lab) and decoy_processes(lab), seconds=30)
+    eventually(lambda: told(decnet), seconds=REPAIRED)
+    assert run("redis-cli", "-h", "198.51.100.20", "ping").strip() == "PONG"
+    decnet("destroy", "--yes", "healing")
 
 
 @pytest.mark.parametrize("who", ["guard", "child"])

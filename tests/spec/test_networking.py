@@ -112,7 +112,7 @@ def test_a_real_lan_has_the_gateway_of_the_default_route() -> None:
         ("net6 = 2001:db8::/64\ngw6 = 2001:db8::", "bad-gateway"),
         ("net6 = 2001:db8::/64\ngw6 = fe80::1%eth0", "bad-gateway"),
         ("net6 = 2001:db8::/64\ngw6 = 2001:db9::1", "address-outside-lan"),
-        ("net6 = 2001:db8::/64\nmtu = 1279", "mtu-below-ipv6"),
+        ("net6 = 2001:db8::/64\nmtu = 1279", "mtu-too-small"),
         ("vlan = 42", "driver-conflict"),
         ("driver = macvlan\ninterface = wlp0s20f3u1u2\nvlan = 100", "interface-name"),
         ("interface = eth0\nmtu = 1501", "mtu-over-parent"),

@@ -109,14 +109,15 @@ def test_a_file_of_the_older_format() -> None:
     assert [decoy.name for decoy in built.decoys] == ["host-1", "bulk-01", "bulk-02", "odd"]
     assert [service.name for service in built.decoys[3].services] == ["redis"]
     assert {problem.code for problem in built.warnings} == {"no-effect"}
-    assert len(built.warnings) == 3
+    assert len(built.warnings) == 2
 
 
 @pytest.mark.parametrize(
     ("text", "line"),
     [
         ("[w]\nservices = redis\nlimits = connections=5, memory=128M\n", 6),
-        ("[w]\nservices = redis\n[sink-x]\ntype = syslog\n", 6),
+        ("[w]\nservices = redis\n[sink-x]\ntype = syslog\ntarget = logs.example\nca = x.pem\n", 9),
+        ("[w]\nservices = redis\n[sink-x]\nkeep = 3\n", 7),
         ("[w]\nservices = redis\n[w.http]\nsite = x\n", 6),
         ("[w]\namount = 2\nservices = redis\n[w-02.http]\nsite = x\n", 7),
         ("[custom-x]\nports = 1\n[w]\nservices = custom-x, redis\n", 7),

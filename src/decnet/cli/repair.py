@@ -46,7 +46,7 @@ def command(name: str, causes: tuple[str, ...], again: bool, state_dir: Path) ->
             plan = engine.repair_plan(saved, observed)
             machine.check(op.resource for op in plan.ops)
             with state.store(state_dir, name) as store:
-                outcome = engine.apply(plan, saved, machine, store, before.identity)
+                outcome = engine.repair(plan, saved, machine, store)
             _tell(name, state_dir, _events(name, plan, outcome, heard, again=again))
     except LockHeld:
         raise SystemExit(LOCKED) from None

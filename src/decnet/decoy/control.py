@@ -59,6 +59,9 @@ class Control:
         await self._fleet.stop(request.decoy)
         return Reply()
 
+    async def _ping(self, _request: Request, _: list[int]) -> Reply:
+        return Reply()
+
     async def _list(self, _request: Request, _: list[int]) -> Reply:
         return Reply(running=self._fleet.running())
 
@@ -73,6 +76,7 @@ _ACTS: dict[str, _Act] = {
     "serve": Control._serve,  # noqa: SLF001
     "stop": Control._stop,  # noqa: SLF001
     "drop": Control._drop,  # noqa: SLF001
+    "ping": Control._ping,  # noqa: SLF001
     "list": Control._list,  # noqa: SLF001
     "quit": Control._quit,  # noqa: SLF001
 }

@@ -49,7 +49,7 @@ class ServiceBundle:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """``op`` is serve, stop (one service), drop (all of a decoy), list, quit, watch."""
+    """``op`` is serve, stop (one service), drop (all of a decoy), list, ping, quit, watch."""
 
     op: str
     decoy: str = ""

@@ -23,7 +23,7 @@ from decnet.engine.limit import Limit
 from decnet.engine.neighbours import Taken, refuse, taken
 from decnet.engine.plan import Action, Change, Plan, Summary, plan
 from decnet.engine.recover import expected, recover
-from decnet.engine.repair import repair_plan
+from decnet.engine.repair import repair, repair_plan
 from decnet.engine.report import plan_json, progress_json, recap_json, status_json
 from decnet.engine.status import DecoyStatus, SinkStatus, State, Status, status
 from decnet.engine.text import render_plan, render_recap, summary
@@ -75,6 +75,7 @@ __all__ = [
     "refuse",
     "render_plan",
     "render_recap",
+    "repair",
     "repair_plan",
     "silent",
     "status",

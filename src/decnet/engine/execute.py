@@ -181,7 +181,7 @@ class _Run:
 
     def _begin(self, begun: list[Op]) -> None:
         self._journal.intend(
-            [Entry(op.number, op.act.value, op.resource, op.reason, op.span) for op in begun]
+            [Entry(op.number, op.act.value, op.resource, op.reason, op.span, op.content) for op in begun]
         )
         for op in begun:
             self._watch(Progress.STARTED, op, "")

@@ -21,7 +21,7 @@ from decnet.errors import MissingCapability, StalePlan, UsageError
 from decnet.spec import Identity
 from decnet.state import Snapshot
 from decnet.state.documents import digest, encode
-from decnet.world import Id, Observed, Resource
+from decnet.world import Id, Link, Observed, Resource
 
 FORMAT_VERSION = 1
 _NAMED = 3
@@ -83,7 +83,7 @@ def keep(
             saved.serial,
             saved.lineage,
             _desired(desired),
-            _world(_owners(op.resource.id for op in plan.ops), observed),
+            _world(_touched((op.resource.id for op in plan.ops), desired), observed),
             tuple(_op(op) for op in plan.ops),
             *(() if saved.known else (identity.secret, int(identity.created.timestamp()))),
         )
@@ -122,7 +122,8 @@ def exactly(was: KeptPlan, plan: Plan, desired: Desired, saved: Snapshot, observ
         )
     _compare("the file (or a template, a profile, the host's addresses)", was.desired, _desired(desired))
     owners = _owners(Id.parse(one.resource) for one in was.ops)
-    _compare("the machine", was.world, _world(owners, observed))
+    touched = _touched((Id.parse(one.resource) for one in was.ops), desired)
+    _compare("the machine", was.world, _world(touched, observed))
     wanted = {one.resource for one in was.ops}
     ops = tuple(op for op in plan.ops if str(op.resource.id) in wanted)
     if sorted(_key(one) for one in was.ops) != sorted(_key(_op(op)) for op in ops):
@@ -159,6 +160,13 @@ def _desired(desired: Desired) -> dict[str, str]:
 
 def _owners(ids: Iterable[Id]) -> frozenset[str]:
     return frozenset(id_.owner for id_ in ids)
+
+
+def _touched(ids: Iterable[Id], desired: Desired) -> frozenset[str]:
+    """Owners of what operations touch, and the LANs that their decoys are to stand on."""
+    owners = _owners(ids)
+    declared = (desired.resources[id_].resource for id_ in desired.resources if id_.owner in owners)
+    return owners | {one.lan for one in declared if isinstance(one, Link)}
 
 
 def _world(owners: frozenset[str], observed: Observed) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import NamedTuple, TypeVar
@@ -74,14 +74,16 @@ def narrow(limit: Limit, desired: Desired, saved: Snapshot, observed: Observed) 
         for id_, declared in desired.resources.items()
         if id_.owner in chosen and isinstance(declared.resource, Link)
     }
-    _check_lans(lans, chosen, desired, saved)
+    hidden = _hidden_links(chosen, saved, observed)
+    _check_lans(lans, hidden, desired, saved, observed)
     _check_taken(chosen, desired, saved)
+    resources = {**desired.resources, **dict(_roomy(lans, hidden, desired, observed))}
 
     def part(resources: Mapping[Id, R]) -> dict[Id, R]:
         return {id_: one for id_, one in resources.items() if _is_seen(id_, chosen, lans)}
 
     return Narrowed(
-        dataclasses.replace(desired, resources=part(desired.resources)),
+        dataclasses.replace(desired, resources=part(resources)),
         dataclasses.replace(saved, resources=part(saved.resources)),
         dataclasses.replace(observed, resources=part(observed.resources)),
         len(groups.keys() - chosen),
@@ -108,16 +110,36 @@ def _groups(desired: Desired, saved: Snapshot, observed: Observed) -> dict[str, 
     return found
 
 
-def _check_lans(lans: set[str], chosen: set[str], desired: Desired, saved: Snapshot) -> None:
+def _hidden_links(chosen: set[str], saved: Snapshot, observed: Observed) -> list[Link]:
+    """Links of decoys that are not chosen, as they are on the machine, else as they were applied."""
+    links = {link.id: link for link in _links(saved.resources)}
+    links.update({one.id: one for one in observed.resources.values() if isinstance(one, Link)})
+    return [link for link in links.values() if link.decoy not in chosen]
+
+
+def _roomy(
+    lans: set[str], hidden: list[Link], desired: Desired, observed: Observed
+) -> Iterator[tuple[Id, Declared]]:
+    """LANs that keep the bridges which hidden decoys are plugged into."""
+    for name in lans & {link.lan for link in hidden}:
+        id_ = Id(Kind.LAN, name)
+        declared, actual = desired.resources[id_], observed.resources.get(id_)
+        lan = declared.resource
+        if isinstance(lan, Lan) and isinstance(actual, Lan) and actual.bridges > lan.bridges:
+            yield id_, dataclasses.replace(declared, resource=dataclasses.replace(lan, bridges=actual.bridges))
+
+
+def _check_lans(
+    lans: set[str], hidden: list[Link], desired: Desired, saved: Snapshot, observed: Observed
+) -> None:
     """A LAN that would go and come back takes everybody along who stands on it."""
     for name in sorted(lans):
         id_ = Id(Kind.LAN, name)
-        was, declared = saved.resources.get(id_), desired.resources.get(id_)
-        if was is None or declared is None or not _replaced(was.resource, declared.resource):
+        was, actual, declared = saved.resources.get(id_), observed.resources.get(id_), desired.resources[id_]
+        there = [one for one in (was and was.resource, actual) if one]
+        if not any(_replaced(one, declared.resource) for one in there):
             continue
-        others = [
-            link.decoy for link in _links(saved.resources) if link.lan == name and link.decoy not in chosen
-        ]
+        others = [link.decoy for link in hidden if link.lan == name]
         if others:
             raise UsageError(
                 f"--limit: LAN {name} would go and come back, and {len(others)} hidden decoys with it",

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from decnet.engine.desired import Desired
 from decnet.engine.diff import told
+from decnet.engine.graph import Act
 from decnet.state import Saved, Snapshot
 from decnet.world import Id, Observed, Resource, Stack
 
@@ -42,10 +43,11 @@ def recover(saved: Snapshot, observed: Observed) -> Snapshot:
     for entry in saved.intents:
         id_ = entry.resource.id
         actual = observed.resources.get(id_)
-        if actual is None:
-            resources.pop(id_, None)
-        else:
+        if actual is not None:
             resources[id_] = Saved(as_found(entry.resource, actual), entry.span)
+        elif entry.action == Act.REMOVE:
+            resources.pop(id_, None)
+        # What was there before and was to be made again, or changed, is gone as after any other loss.
     return dataclasses.replace(saved, resources=resources)
 
 

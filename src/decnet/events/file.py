@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from decnet.events.schema import Event
+from decnet.events.schema import Event, EventType, now
 
 NAME = "events.jsonl"
 LEDGER = "rotated-away.log"
@@ -53,12 +53,19 @@ class FileSink:
         self._fd = -1
         self._checked = 0.0
         self._torn = False
-        self.dropped = 0
+        self.dropped = self._told = 0
 
     def write(self, event: Event) -> None:
-        """Append one event. On a full disk it is dropped and counted."""
-        with contextlib.suppress(OSError):
+        """Append one event. On a full disk it is dropped and counted; when there is room again, an event says so."""
+        try:
             self.append(encode(event))
+            lost = self.dropped - self._told
+            if lost:
+                data = {"error": "events were lost", "text": "the log could not be written", "dropped": lost}
+                self.append(encode(Event.of(EventType.ERROR, data, ts=now(), network=event.network)))
+                self._told += lost
+        except OSError:
+            return
 
     def append(self, line: bytes) -> None:
         """Append one line, newline included. Raises `OSError`; the line is then counted as dropped."""

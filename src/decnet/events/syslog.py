@@ -51,8 +51,8 @@ FACILITIES: Mapping[Facility, int] = {
 LEAST_SIZE = 480
 """Every receiver takes messages of this size (RFC 5424 section 6.1)."""
 SHORTENED = "…"
-_FIELDS = ("id", "network", "decoy", "session", "src_ip", "src_port", "dst_ip", "dst_port", "proto", "v")
-_TAKEN = frozenset((*_FIELDS, "shortened"))
+_FIELDS = ("network", "decoy", "session", "src_ip", "src_port", "dst_ip", "dst_port", "proto", "v")
+_TAKEN = frozenset(("id", *_FIELDS, "shortened"))
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)")
 _SD_NAME = re.compile(r"[!#-<>-\\^-~]{1,32}")
 _ESCAPED = re.compile(r'["\\\]]')
@@ -82,7 +82,7 @@ def is_sd_name(text: str) -> bool:
 def message(event: Event, form: Form) -> bytes:
     """One event as a message of at most ``form.max_size`` bytes (and `LEAST_SIZE`, which holds everything but values).
 
-    A message that would be longer has no text and its longest values cut; these end in `SHORTENED`, and a parameter
+    A message that would be longer has no text and its longest values cut, the id excepted; these end in `SHORTENED`, and a parameter
     ``shortened`` says by how many bytes it was too long.
     """
     head = _head(event, form)
@@ -108,7 +108,8 @@ def _word(text: str, limit: int) -> str:
 
 def _params(event: Event) -> list[_Param]:
     """Parameters in the order of the event's fields; what is empty is left out, of ``data`` nothing is."""
-    found = [(name, _value(str(value))) for name in _FIELDS if (value := getattr(event, name))]
+    found = [("id", _word(event.id, 36))]
+    found += [(name, _value(str(value))) for name in _FIELDS if (value := getattr(event, name))]
     for key, value in event.data.items():
         name = _UNNAMED.sub("_", key)[:32] or "_"
         found.append((f"data_{name}"[:32] if name in _TAKEN else name, _value(value)))
@@ -145,10 +146,11 @@ def _shortened(head: bytes, form: Form, params: list[_Param], size: int) -> byte
 
     def cut(count: int, length: int) -> bytes:
         shown = [
-            (name, value if len(value) <= length else value[:length] + SHORTENED) for name, value in params
+            (name, value if len(value) <= length else value[:length] + SHORTENED)
+            for name, value in params[1:count]
         ]
         told = ("shortened", str(size - form.max_size))
-        return _frame(head, form.sd_id, [*shown[:count], told], "")
+        return _frame(head, form.sd_id, [params[0], *shown, told], "")
 
     count = _greatest(len(params), lambda n: len(cut(n, 0)) <= form.max_size)
     length = _greatest(form.max_size, lambda n: len(cut(count, n)) <= form.max_size)

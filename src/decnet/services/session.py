@@ -44,7 +44,7 @@ class Session:
     sent: int = 0
     proto: str = "tcp"
     ask: More | None = None
-    """Where further sockets come from."""
+    """Where further sockets come from, while the session lasts."""
     _writer: asyncio.StreamWriter | None = None
     _further: list[Socket] = field(default_factory=list)
 
@@ -101,11 +101,14 @@ class Session:
 
         Raises:
             LimitReached: the decoy has as many as it may have at once.
-            OSError: there is nobody to ask, or the port is taken.
+            OSError: there is nobody to ask, the port is taken, or the session is over.
         """
         if self.ask is None:
             raise OSError(errno.ENOTCONN, os.strerror(errno.ENOTCONN))
         opened = await self.ask(proto, port)
+        if self.ask is None:
+            opened.close()
+            raise OSError(errno.ENOTCONN, os.strerror(errno.ENOTCONN))
         self._further.append(opened)
         return opened
 
@@ -121,7 +124,8 @@ class Session:
             self.sent = sent - again
 
     def release(self) -> None:
-        """Close what `more` gave."""
+        """Close what `more` gave; it gives no more."""
+        self.ask = None
         for further in self._further:
             further.close()
 

@@ -54,7 +54,7 @@ def _is_fit(read: Read[General] | Read[LanKeys], subnet: IPv6Network, findings: 
         return False
     if read.keys.mtu < LEAST_MTU:
         findings.error(
-            "mtu-below-ipv6",
+            "mtu-too-small",
             f"IPv6 needs an MTU of {LEAST_MTU} bytes, and the LAN has {read.keys.mtu}",
             read.at("mtu"),
             related=(span,),

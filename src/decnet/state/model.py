@@ -31,13 +31,14 @@ class Saved:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A line of the journal: op ``op`` of this run is about to do ``action`` to ``resource``."""
+    """A line of the journal: op ``op`` of this run is about to do ``action`` to ``resource``, with its bundle's content."""
 
     op: int
     action: str
     resource: Resource
     reason: str
     span: Span
+    content: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from decnet.errors import Span, StateError
 from decnet.spec import Identity
-from decnet.spec.resources import Id, Resource, Service, Sink
+from decnet.spec.resources import Id, Kind, Resource, Service, Sink
 from decnet.state import schema
 from decnet.state.database import guarded, reading
 from decnet.state.documents import HASH_VERSION, decode, digest, encode
@@ -114,6 +114,8 @@ class Store:
             noted = insert(schema.journal)
             again = {"state": noted.excluded.state, "time": noted.excluded.time}
             self._connection.execute(noted.on_conflict_do_update(set_=again), rows)
+            # Before the act: of a run that is killed right after it, the state has the content all the same.
+            self._keep((entry.resource, entry.content) for entry in entries)
 
     def finish(self, effects: Sequence[Effect], failures: Sequence[Failure] = ()) -> None:
         """Write down what was done, with what is saved from now on, and what failed."""
@@ -122,26 +124,35 @@ class Store:
             self._mark([(effect.op, "done", "") for effect in effects])
             self._mark([(failure.op, "failed", failure.reason) for failure in failures])
 
-    def resolve(self, found: Mapping[Id, Saved | None]) -> None:
-        """Close what a run that was killed left open; ``found`` is what the world holds of its intents' resources."""
+    def resolve(self, found: Mapping[Id, Saved | None], *, unfinished: bool = False) -> None:
+        """Close what a run that was killed left open; ``found`` is what the world holds of its intents' resources.
+
+        With ``unfinished``, what it did not bring about is still what it was to do.
+        """
         with guarded(self._path), self._connection.begin():
             self._save([Effect(0, id_, saved) for id_, saved in found.items()])
-            self._settle((OPEN, PLANNED, "failed"))
+            if unfinished:
+                self._settle((OPEN,), "failed")
+            else:
+                self._settle((OPEN, PLANNED, "failed"))
 
-    def _settle(self, states: Sequence[str]) -> None:
+    def _settle(self, states: Sequence[str], outcome: str = "resolved") -> None:
         """What earlier runs left in these states is of no account any more."""
         table = schema.journal
         mine = (table.c.network == self.network, table.c.state.in_(states))
-        self._connection.execute(update(table).where(*mine).values(state="resolved"))
+        self._connection.execute(update(table).where(*mine).values(state=outcome))
 
     def end(self) -> None:
-        """End a run: contents that no applied service has any more go, and the journal of old runs."""
+        """End a run: contents that no service has any more, applied or about to be, go, and the journal of old runs."""
         journal, kept = (
             schema.journal,
             select(schema.resource.c.blob).where(schema.resource.c.blob.is_not(None)),
         )
         with guarded(self._path), self._connection.begin():
-            self._connection.execute(delete(schema.blob).where(schema.blob.c.hash.not_in(kept)))
+            intended = _intended(self._connection)
+            self._connection.execute(
+                delete(schema.blob).where(schema.blob.c.hash.not_in(kept), schema.blob.c.hash.not_in(intended))
+            )
             self._connection.execute(
                 delete(journal).where(
                     journal.c.network == self.network, journal.c.serial <= self._serial - KEPT_RUNS
@@ -163,20 +174,21 @@ class Store:
         table = schema.resource
         rows = [_row(self.network, effect.saved) for effect in effects if effect.saved is not None]
         gone = [str(effect.id) for effect in effects if effect.saved is None]
-        blobs = [
-            {"hash": effect.saved.resource.bundle, "content": effect.content}
-            for effect in effects
-            if effect.saved
-            and effect.content is not None
-            and isinstance(effect.saved.resource, Service | Sink)
-        ]
-        if blobs:
-            self._connection.execute(insert(schema.blob).on_conflict_do_nothing(), blobs)
+        self._keep((effect.saved.resource, effect.content) for effect in effects if effect.saved)
         if rows:
             self._connection.execute(insert(table).prefix_with("OR REPLACE"), rows)
         if gone:
             statement = delete(table).where(table.c.network == self.network, table.c.id == bindparam("gone"))
             self._connection.execute(statement, [{"gone": id_} for id_ in gone])
+
+    def _keep(self, contents: Iterable[tuple[Resource, bytes | None]]) -> None:
+        blobs = [
+            {"hash": resource.bundle, "content": content}
+            for resource, content in contents
+            if content is not None and isinstance(resource, Service | Sink)
+        ]
+        if blobs:
+            self._connection.execute(insert(schema.blob).on_conflict_do_nothing(), blobs)
 
     def _mark(self, marks: Sequence[tuple[int, str, str]]) -> None:
         table = schema.journal
@@ -208,6 +220,9 @@ class Contents(Mapping[str, bytes]):
     def __init__(self, path: Path, hashes: frozenset[str]) -> None:
         self._path = path
         self._hashes = hashes
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._hashes
 
     def __getitem__(self, key: str) -> bytes:
         if key not in self._hashes:
@@ -250,6 +265,8 @@ def snapshot(connection: Connection, path: Path, network: str) -> Snapshot:
         resources = dict(_resources(connection, network))
         intents = tuple(_entries(connection, network, OPEN))
         left = (*_entries(connection, network, PLANNED), *_entries(connection, network, "failed"))
+        own = {*_bundles(was.resource for was in resources.values()), *_bundles(e.resource for e in intents)}
+        there = own.intersection(connection.execute(select(schema.blob.c.hash)).scalars()) if own else own
     return Snapshot(
         about=About(network, row.file, row.env, row.runtime),
         serial=row.serial,
@@ -258,7 +275,7 @@ def snapshot(connection: Connection, path: Path, network: str) -> Snapshot:
         resources=resources,
         intents=intents,
         unfinished=tuple(entry for entry in left if entry.resource.id not in resources),
-        contents=Contents(path, frozenset(_bundles(resources))),
+        contents=Contents(path, frozenset(there)),
     )
 
 
@@ -287,10 +304,18 @@ def _entries(connection: Connection, network: str, state: str) -> Iterator[Entry
         yield Entry(op, action, decode(kind, document), reason, Span(file, line))
 
 
-def _bundles(resources: Mapping[Id, Saved]) -> Iterator[str]:
-    for saved in resources.values():
-        if isinstance(saved.resource, Service | Sink):
-            yield saved.resource.bundle
+def _intended(connection: Connection) -> list[str]:
+    """Bundles that some network's run is about to bring about, or was when it was killed."""
+    table = schema.journal
+    kinds = (Kind.SERVICE.value, Kind.SINK.value)
+    statement = select(table.c.kind, table.c.document).where(table.c.state == OPEN, table.c.kind.in_(kinds))
+    return list(_bundles(decode(kind, document) for kind, document in connection.execute(statement)))
+
+
+def _bundles(resources: Iterable[Resource]) -> Iterator[str]:
+    for resource in resources:
+        if isinstance(resource, Service | Sink):
+            yield resource.bundle
 
 
 def _row(network: str, saved: Saved) -> dict[str, object]:

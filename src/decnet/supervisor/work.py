@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from decnet.errors import DecnetError
-from decnet.supervisor import watch
+from decnet.supervisor import pulse, watch
 from decnet.supervisor.broker import Broker
 from decnet.supervisor.kept import Keeper
 from decnet.supervisor.repair import LOCKED, UNKNOWN, Repairs
@@ -28,6 +28,8 @@ from decnet.world.supervision import Answer, Place, Question
 _LOOK_SECONDS = 0.5
 """How often it looks for what makes no sound: a process that came, a name that went."""
 _QUESTIONS = msgspec.json.Decoder(Question)
+_PULSES = 4
+"""How often within the time from one full look to the next each process is asked whether it still answers."""
 _STEADY_SECONDS = 10.0
 _LONGEST_PAUSE = 60.0
 
@@ -72,6 +74,7 @@ class Supervisor:
                 self._repairs.trigger(self._cause)
             self._begin(self._repairs.run())
             self._begin(self._look_on())
+            self._begin(self._feel_pulses())
             await self._done.wait()
             self._repairs.stop()
             for task in self._tasks:
@@ -112,6 +115,16 @@ class Supervisor:
         while True:
             await asyncio.sleep(_LOOK_SECONDS)
             self._look()
+
+    async def _feel_pulses(self) -> None:
+        """A process that answers nobody serves nobody: it is killed, and then started again like any that died."""
+        while True:
+            await asyncio.sleep(self._seconds / _PULSES)
+            for watched in list(self._watches.values()):
+                answers = await pulse.beats(self._place.run_dir, watched.number, self._seconds / 2)
+                if not answers and self._watches.get(watched.number) is watched and not self._repairs.barred:
+                    _say(f"decoy process {watched.number} (pid {watched.pid}) does not answer and is killed")
+                    pulse.kill(watched.pid, self._place.network)
 
     def _look(self) -> None:
         gone = self._monitor.follow()

@@ -116,35 +116,45 @@ class Shipper:
             os.close(folder)
 
     def _ask(self, request: Request, fds: Sequence[int] = (), *, start: bool = False) -> Reply | None:
-        connection = self._connect()
-        if connection is None and start:
-            with self._starting:
-                connection = self._connect()
-                if connection is None:
-                    self._spawn()
-                    connection = self._connect()
-        if connection is None:
+        """Its answer; None when it is not there. With ``start`` it is started when absent, and again if it was dying."""
+        for _ in range(2):
+            connection = self._connect()
+            if connection is None and start:
+                connection = self._started()
+            if connection is None:
+                return None
+            with connection:
+                answer = self._exchange(connection, request, fds)
+            if answer:
+                return msgspec.json.decode(answer, type=Reply)
+        if not start:
             return None
-        with connection:
-            try:
-                socket.send_fds(connection, [msgspec.json.encode(request)], list(fds))
-                answer = connection.recv(PACKET_LIMIT)
-            except ConnectionError:
-                answer = b""
-            except TimeoutError:
-                pid = spawn.peer(connection)
-                raise WorldError(
-                    f"the shipper of {self._network} (pid {pid}) does not answer",
-                    hint=f"it is stopped or stuck: kill -KILL {pid}, and apply again",
-                ) from None
-        if answer:
-            return msgspec.json.decode(answer, type=Reply)
-        if start:
+        raise WorldError(
+            f"the shipper of {self._network} ended while it was asked to {request.op}",
+            hint=f"its log: {self._run_dir / LOG}",
+        )
+
+    def _started(self) -> socket.socket | None:
+        with self._starting:
+            connection = self._connect()
+            if connection is None:
+                self._spawn()
+                connection = self._connect()
+            return connection
+
+    def _exchange(self, connection: socket.socket, request: Request, fds: Sequence[int]) -> bytes:
+        """The answer, empty when it hangs up."""
+        try:
+            socket.send_fds(connection, [msgspec.json.encode(request)], list(fds))
+            return connection.recv(PACKET_LIMIT)
+        except ConnectionError:
+            return b""
+        except TimeoutError:
+            pid = spawn.peer(connection)
             raise WorldError(
-                f"the shipper of {self._network} ended while it was asked to {request.op}",
-                hint=f"its log: {self._run_dir / LOG}",
-            )
-        return None
+                f"the shipper of {self._network} (pid {pid}) does not answer",
+                hint=f"it is stopped or stuck: kill -KILL {pid}, and apply again",
+            ) from None
 
     def _connect(self) -> socket.socket | None:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)

@@ -221,7 +221,7 @@ class Handle:
         self._fd = -1
         with contextlib.suppress(ProcessLookupError, ValueError):
             self._fd = os.pidfd_open(pid)
-        if self._fd >= 0 and not _runs_as(pid, {uid, os.geteuid()}):  # the number has gone to somebody else
+        if self._fd >= 0 and not runs_as(pid, {uid, os.geteuid()}):  # the number has gone to somebody else
             self.close()
 
     def close(self) -> None:
@@ -243,7 +243,8 @@ class Handle:
                 signal.pidfd_send_signal(self._fd, number)
 
 
-def _runs_as(pid: int, users: set[int]) -> bool:
+def runs_as(pid: int, users: set[int]) -> bool:
+    """Whether a process is there and is one of these users'."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError as error:
