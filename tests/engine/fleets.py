@@ -139,6 +139,7 @@ def bundles(what: Network, identity: Identity = IDENTITY) -> dict[tuple[str, str
                     files={"banner.txt": served.persona.banner.encode(), "motd": one.hostname.encode()},
                     seed=identity.of(one.word, served.name).bytes(32),
                     facts=Facts(one.hostname, what.domain, str(one.ip), one.os.family, "", "UTC", 0.0, 0.0),
+                    limits=one.limits,
                 )
             )
             digest = hashlib.blake2b(content, digest_size=20).hexdigest()
@@ -180,6 +181,43 @@ class Site:
             plan = engine.destroy_plan(saved, observed)
             with state.store(self.folder, self.world.network) as store:
                 return engine.destroy(plan, saved, self.world, store, **options)
+
+    def repair(self, **options: Any) -> Outcome:
+        with state.lock(self.folder, self.world.network, "test"):
+            saved, observed = self.look()
+            plan = engine.repair_plan(saved, observed)
+            with state.store(self.folder, self.world.network) as store:
+                options = {"parallelism": self.parallelism, **options}
+                return engine.repair(plan, saved, self.world, store, **options)
+
+    def adopt(self, what: Network) -> None:
+        saved, observed = self.look()
+        desired = self.declare(what, saved)
+        found = engine.adoption(desired, observed)
+        with state.store(self.folder, self.world.network) as store:
+            store.introduce(desired.about, IDENTITY)
+            store.finish(found.effects)
+            store.end()
+
+    def save(self, what: Network, limit: str = "") -> bytes:
+        """What `plan --out` writes."""
+        saved, observed = self.look()
+        asked = engine.Limit.of([limit])
+        desired = self.declare(what, saved)
+        plan = engine.plan(desired, saved, observed, asked)
+        return engine.keep(plan, asked, desired, saved, observed, IDENTITY)
+
+    def carry_out(self, content: bytes, what: Network) -> Outcome:
+        """`apply FILE PLAN`."""
+        was = engine.kept(content, "a.plan")
+        saved, observed = self.look()
+        desired = self.declare(what, saved)
+        plan = engine.plan(desired, saved, observed, engine.Limit(was.limit))
+        plan = engine.exactly(was, plan, desired, saved, observed)
+        with state.store(self.folder, self.world.network) as store:
+            return engine.apply(
+                plan, saved, self.world, store, saved.identity or IDENTITY, parallelism=self.parallelism
+            )
 
     def text(self, what: Network) -> str:
         return engine.render_plan(self.plan(what))

@@ -8,7 +8,6 @@ import pytest
 
 from decnet import engine, state
 from decnet.errors import MissingCapability, StalePlan, UsageError
-from decnet.spec import Network
 from decnet.state import Snapshot
 from decnet.world import Id, Kind, Observed
 from tests.engine.fleets import IDENTITY, Site, decoy, network, service
@@ -17,29 +16,9 @@ BEFORE = network(decoy("web-01", 1), decoy("db-02", 2), decoy("ftp", 3))
 AFTER = network(decoy("web-01", 1, service("ssh", banner="x")), decoy("db-02", 2), decoy("ftp", 3))
 
 
-class Kept(Site):
-    """A site that plans now and applies later."""
-
-    def save(self, what: Network, limit: str = "") -> bytes:
-        saved, observed = self.look()
-        asked = engine.Limit.of([limit])
-        desired = self.declare(what, saved)
-        plan = engine.plan(desired, saved, observed, asked)
-        return engine.keep(plan, asked, desired, saved, observed, IDENTITY)
-
-    def carry_out(self, content: bytes, what: Network):
-        was = engine.kept(content, "a.plan")
-        saved, observed = self.look()
-        desired = self.declare(what, saved)
-        plan = engine.plan(desired, saved, observed, engine.Limit(was.limit))
-        plan = engine.exactly(was, plan, desired, saved, observed)
-        with state.store(self.folder, self.world.network) as store:
-            return engine.apply(plan, saved, self.world, store, saved.identity or IDENTITY)
-
-
 @pytest.fixture
 def site(tmp_path):
-    return Kept(tmp_path / "state")
+    return Site(tmp_path / "state")
 
 
 def test_a_first_plan_is_carried_out_with_the_identity_that_it_was_made_with(site):

@@ -17,16 +17,24 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from decnet import engine
-from decnet.engine.execute import execute
 from decnet.errors import WorldError
 from decnet.spec import Network
-from decnet.state import About, Snapshot
-from decnet.world import Kind, Observed
 from decnet.world.fake import FakeWorld, Fault, Killed, Moment
 from tests.engine.fleets import Site, decoy, lan, network, service
+from tests.engine.random_fleets import (
+    FOREIGN,
+    apply_well,
+    destroy,
+    harms,
+    look_at,
+    networks,
+    release,
+    sabotage,
+    unprotected,
+    world_of,
+)
 
-FOREIGN = {"dl0123456789ab", "br0", "eth0"}
+pytestmark = pytest.mark.usefixtures("little_room")
 
 BEFORE = network(
     decoy("web-01", 1, "ssh", "http"),
@@ -44,27 +52,6 @@ AFTER = network(
     decoy("print-02", 5, service("http", ports=[631]), os="cisco"),
     lans=[lan(mtu=1400), lan("core", "192.0.2.0/24")],
 )
-
-
-class _NoJournal:
-    def intend(self, entries):
-        pass
-
-    def finish(self, effects, failures=()):
-        pass
-
-
-def world_of(what: Network):
-    """The world that an apply makes of nothing."""
-    world = FakeWorld()
-    desired = Site(Path("/nonexistent")).declare(what, Snapshot(About("office")))
-    plan = engine.plan(desired, Snapshot(About("office")), Observed())
-    assert execute(plan.ops, world, _NoJournal(), parallelism=1).exit_code == 0
-    return world.observe().resources, world.contents
-
-
-def look_at(world: FakeWorld):
-    return world.observe().resources, world.contents
 
 
 @pytest.fixture
@@ -182,101 +169,35 @@ def _suffer(site: Site, what: Network | None) -> None:
     site.world.revive()
 
 
-NAMES = ("a", "b", "c", "d", "e")
-SERVICES = ("ssh", "http", "smb", "dns")
-PORTS = {"ssh": (22, 2222), "http": (80, 2222), "smb": (445,), "dns": (53,)}
-
-
-@st.composite
-def networks(draw) -> Network:
-    """Random networks of few names, so that two of them have much in common, and take each other's addresses."""
-    names = draw(st.lists(st.sampled_from(NAMES), unique=True, min_size=draw(st.sampled_from([0, 2, 3]))))
-    numbers = draw(st.sampled_from([(1, 2, 3, 4, 5), (2, 1, 3, 5, 4)]))
-    macs = draw(st.sampled_from([(1, 2, 3, 4, 5), (5, 2, 3, 4, 1)]))
-    mtu = draw(st.sampled_from([1500, 1400]))
-    subnets = {"x": draw(st.sampled_from(["198.51.100.0/24", "192.0.2.0/24"])), "y": "203.0.113.0/24"}
-    decoys = []
-    for position, name in enumerate(names):
-        where = draw(st.sampled_from(sorted(subnets)))
-        chosen = draw(st.lists(st.sampled_from(SERVICES), unique=True, min_size=1))
-        ports = {one: draw(st.sampled_from(PORTS[one])) for one in chosen}
-        if len(set(ports.values())) < len(ports):
-            ports["http"] = 80
-        decoys.append(
-            decoy(
-                name,
-                numbers[position],
-                *(service(one, ports=[ports[one]], banner=draw(st.sampled_from("pq"))) for one in chosen),
-                lan=where,
-                subnet=subnets[where],
-                os=draw(st.sampled_from(["linux", "windows", "cisco"])),
-                hostname=draw(st.sampled_from(["H1", "H2"])),
-                mac=f"02:00:00:00:00:{macs[position]:02x}",
-            )
-        )
-    used = {one.lan for one in decoys}
-    return network(*decoys, lans=[lan(name, subnets[name], mtu=mtu) for name in sorted(used)] or [lan("x")])
-
-
 HARMS = st.one_of(
     st.none(),
     st.just("lose the state"),
-    st.tuples(st.integers(0, 25), st.sampled_from(Moment), st.sampled_from([WorldError("no"), Killed()])),
-    st.lists(
-        st.tuples(st.integers(0, 99), st.sampled_from(["lose", "down", "mac", "gateway", "content"])),
-        min_size=1,
-        max_size=4,
-    ),
+    st.tuples(st.integers(0, 40), st.sampled_from(Moment), st.sampled_from([WorldError("no"), Killed()])),
+    harms,
 )
 """Between two applies: nothing, no state, a fault at that op of a third apply, or sabotage of some resources."""
-
-
-def _sabotage(world: FakeWorld, number: int, how: str) -> None:
-    ids = sorted(world.resources)
-    if not ids:
-        return
-    id_ = ids[number % len(ids)]
-    match how, id_.kind:
-        case "down", Kind.LINK | Kind.LAN:
-            world.alter(id_, up=False)
-        case "mac", Kind.LINK:
-            world.alter(id_, mac=f"02:00:00:00:99:{number:02x}")
-        case "gateway", Kind.LINK:
-            world.alter(id_, gateway="")
-        case "content", Kind.SERVICE:
-            world.alter(id_, bundle="0")
-        case _:
-            world.lose(id_)
-
-
-def _apply_well(site: Site, what: Network) -> None:
-    outcome = site.apply(what)
-    assert (outcome.failed, outcome.skipped) == ((), ())
-    assert look_at(site.world) == world_of(what)
-    plan = site.plan(what)
-    assert plan.empty, engine.render_plan(plan)
-    assert engine.status(*site.look()).exit_code == 0
 
 
 def _live_through(first: Network, between: Network, harm, then: Network) -> None:
     with tempfile.TemporaryDirectory(prefix="decnet-proof-") as folder:
         site = Site(Path(folder) / "state", FakeWorld(foreign=FOREIGN), parallelism=2)
-        _apply_well(site, first)
+        apply_well(site, first)
         match harm:
             case None:
-                _apply_well(site, between)
+                apply_well(site, between)
             case str():
                 shutil.rmtree(site.folder)
             case list():
-                for number, how in harm:
-                    _sabotage(site.world, number, how)
+                for one in harm:
+                    sabotage(site.world, one)
             case (after, moment, error):
+                release(site)
                 site.world.fault = Fault(len(site.world.acts) + after, moment, error)
                 with suppress(Killed):
-                    site.apply(between)
+                    site.apply(unprotected(between))
                 site.world.revive()
-        _apply_well(site, then)
-        assert site.destroy().exit_code == 0
+        apply_well(site, then)
+        assert destroy(site).exit_code == 0
         assert (site.world.resources, site.world.foreign) == ({}, FOREIGN)
         assert list(Path(folder).iterdir()) == []
 

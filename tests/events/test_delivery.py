@@ -32,6 +32,8 @@ class Server:
 
     def accept(self):
         self.listening.settimeout(30)
+        if self.connection:
+            self.connection.close()
         self.connection, _ = self.listening.accept()
         self.connection.settimeout(10)
         self.data = b""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from decnet.decoy.gate import source_of
 from decnet.world import names
 from tests.live.command import Command
 from tests.live.lab import Lab, Machine, eventually, run
@@ -209,16 +210,25 @@ def test_without_net6_nothing_of_ipv6_is_on_the_wire(decnet, lab, tmp_path):
 
 
 def test_an_address_that_somebody_else_has_is_not_used(lab, attacker, decnet, file):
-    """Duplicate address detection as of any host (RFC 4862, section 5.4); what it finds is drift."""
+    """Duplicate address detection as of any host (RFC 4862, section 5.4), which is not repeated for ever."""
     attacker.run("ip", "-6", "address", "add", "2001:db8::77/64", "dev", "eth0", "nodad")
     before = file.read_text()
     file.write_text(before + "\n[late]\nip = 198.51.100.77\nip6 = 2001:db8::77\nservices = redis\n")
-    decnet("apply", file, "--yes", code=None)
+    decnet("apply", file)
     eventually(lambda: "dadfailed" in inside("late", "ip", "-6", "address"), seconds=20)
-    assert "ip6" in decnet.status("six", code=4)["late"]["detail"]
+    plan = decnet.json("plan", file)
+    assert (plan["changes"], plan["drift"]) == ([], [])
+    assert plan["warnings"] == ["link/late/eth0: a host that has 2001:db8::77 is there and is not ours"]
     attacker.run("ip", "-6", "address", "delete", "2001:db8::77/64", "dev", "eth0")
+    inside("late", "ip", "-6", "address", "delete", "2001:db8::77/64", "dev", "eth0")
     decnet("apply", file)
     eventually(lambda: answers(attacker, "2001:db8::77"))
+    assert decnet.json("plan", file)["warnings"] == []
     assert decnet.status("six")["late"]["state"] == "up"
     file.write_text(before)
     decnet("apply", file)
+
+
+def test_a_source_is_a_subnet_where_addresses_cost_nothing():
+    assert source_of("2001:db8::1") == source_of("2001:db8::ffff:ffff:1") != source_of("2001:db8:0:1::1")
+    assert source_of("198.51.100.1") != source_of("198.51.100.2")

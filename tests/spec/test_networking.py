@@ -167,7 +167,7 @@ def test_lans_share_no_ipv6_either() -> None:
     "text", ["2001:db8::5-2001:db8::1", "2001:db8::1-198.51.100.1", "x", "198.51.100.1-9"]
 )
 def test_what_is_no_range(text: str) -> None:
-    with pytest.raises(ValueError, match="range|IPv6|mixes|ends"):
+    with pytest.raises(ValueError, match=r"range|IPv6|mixes|ends"):
         Range6.parse(text)
 
 

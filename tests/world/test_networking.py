@@ -18,7 +18,7 @@ WEB = Link("web", "eth0", "default", Driver.IPVLAN, "eth0", "", "203.0.113.10/24
 def read(kind: type, message: bytearray) -> dict:
     decoded = kind(bytes(message))
     decoded.decode()
-    return {**decoded["header"], **{k: decoded[k] for k in decoded.keys() if k not in ("attrs", "header")},
+    return {**decoded["header"], **{k: decoded[k] for k in decoded if k not in ("attrs", "header")},
             **dict(decoded["attrs"])}  # fmt: skip
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 from decnet.decoy.bucket import Bucket
 from decnet.services.limits import Limits
 
@@ -12,6 +14,11 @@ _BURST_SECONDS, _SOURCE_BURST_SECONDS = 2, 3
 would bring."""
 _SOURCES = 1024
 """Sources remembered before those that have been quiet are forgotten."""
+
+
+def source_of(address: str) -> str:
+    """Who counts as one visitor: an address, of IPv6 the subnet, for who is in one /64 has all of its addresses."""
+    return socket.inet_pton(socket.AF_INET6, address)[:8].hex() if ":" in address else address
 
 
 class Gate:

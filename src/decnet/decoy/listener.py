@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Container, Sequence
 from decnet.decoy.budget import Budget, Place
 from decnet.decoy.datagrams import Datagrams
 from decnet.decoy.faults import where
-from decnet.decoy.gate import Gate
+from decnet.decoy.gate import Gate, source_of
 from decnet.decoy.loop import Loop
 from decnet.events import Event, EventType
 from decnet.services.incoming import Incoming, LimitReached, Pace
@@ -135,7 +135,7 @@ class Listener:
                 if error.errno in {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}:
                     self._rest(listening, _PAUSE_SECONDS)
                 return
-            if self._gate.enter(peer[0], now):
+            if self._gate.enter(source_of(peer[0]), now):
                 self._begin(accepted, (peer[0], peer[1]))
                 return
             accepted.close()
@@ -166,12 +166,13 @@ class Listener:
             self._budget.send,
             ask=self._ask,
         )
+        source = source_of(peer[0])
         if len(self._tasks) >= self._limits.connections:
             self._turn_away(session, "limit: connections")
-        elif self._sources[peer[0]] >= self._limits.per_source:
+        elif self._sources[source] >= self._limits.per_source:
             self._turn_away(session, "limit: source")
         else:
-            self._sources[peer[0]] += 1
+            self._sources[source] += 1
             task = self._loop.create_task(self._serve(session, self.handler))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -205,7 +206,7 @@ class Listener:
         finally:
             with contextlib.suppress(OSError, asyncio.CancelledError):
                 await session.close()
-            self._forget(session.peer[0])
+            self._forget(source_of(session.peer[0]))
             if session.exceeded:  # however the handler took it
                 reason = "limit: bytes"
             session.emit(

@@ -144,6 +144,8 @@ def _noun(resource: Resource) -> str:
             return "bridge" if isinstance(resource, Lan) and not resource.interface else "LAN interface"
         case Kind.STACK:
             return "stack"
+        case Kind.SINK:
+            return "sink"
         case _:
             return f"{id_.kind.value} {id_.part}"
 

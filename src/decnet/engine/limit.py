@@ -59,11 +59,13 @@ class Narrowed(NamedTuple):
     hidden: int
 
 
-def narrow(limit: Limit, desired: Desired, saved: Snapshot, observed: Observed) -> Narrowed:
+def narrow(
+    limit: Limit, desired: Desired, saved: Snapshot, observed: Observed, *, looking: bool = False
+) -> Narrowed:
     """The chosen decoys and the LANs they stand on, as if there were nothing else.
 
-    Raises `UsageError` for a pattern that matches nothing, and when a chosen decoy cannot change without one that is
-    hidden.
+    Raises `UsageError` for a pattern that matches nothing, and, unless one is only ``looking``, when a chosen decoy
+    cannot change without one that is hidden.
     """
     groups = _groups(desired, saved, observed)
     chosen = set(limit.choose(groups))
@@ -74,10 +76,12 @@ def narrow(limit: Limit, desired: Desired, saved: Snapshot, observed: Observed) 
         for id_, declared in desired.resources.items()
         if id_.owner in chosen and isinstance(declared.resource, Link)
     }
-    hidden = _hidden_links(chosen, saved, observed)
-    _check_lans(lans, hidden, desired, saved, observed)
-    _check_taken(chosen, desired, saved)
-    resources = {**desired.resources, **dict(_roomy(lans, hidden, desired, observed))}
+    resources = dict(desired.resources)
+    if not looking:
+        hidden = _hidden_links(chosen, saved, observed)
+        _check_lans(lans, hidden, desired, saved, observed)
+        _check_taken(chosen, desired, saved)
+        resources.update(_roomy(lans, hidden, desired, observed))
 
     def part(resources: Mapping[Id, R]) -> dict[Id, R]:
         return {id_: one for id_, one in resources.items() if _is_seen(id_, chosen, lans)}
@@ -135,9 +139,9 @@ def _check_lans(
     """A LAN that would go and come back takes everybody along who stands on it."""
     for name in sorted(lans):
         id_ = Id(Kind.LAN, name)
-        was, actual, declared = saved.resources.get(id_), observed.resources.get(id_), desired.resources[id_]
-        there = [one for one in (was and was.resource, actual) if one]
-        if not any(_replaced(one, declared.resource) for one in there):
+        was, declared = saved.resources.get(id_), desired.resources[id_].resource
+        there = (was.resource if was else declared, observed.resources.get(id_, declared))
+        if not any(_replaced(one, declared) for one in there):
             continue
         others = [link.decoy for link in hidden if link.lan == name]
         if others:

@@ -102,7 +102,8 @@ def status(saved: Snapshot, observed: Observed, limit: Limit = Limit()) -> Statu
     declared = {id_: Declared(was.resource, was.span) for id_, was in saved.resources.items()}
     hidden = 0
     if limit:
-        _, saved, observed, hidden = narrow(limit, Desired(saved.about, declared), saved, observed)
+        everything = Desired(saved.about, declared)
+        _, saved, observed, hidden = narrow(limit, everything, saved, observed, looking=True)
         declared = {id_: declared[id_] for id_ in saved.resources}
     deltas: defaultdict[str, list[Delta]] = defaultdict(list)
     beside: list[str] = []
@@ -112,7 +113,7 @@ def status(saved: Snapshot, observed: Observed, limit: Limit = Limit()) -> Statu
         elif delta.id.kind is Kind.LAN:
             beside.extend(f"lan {delta.id.owner}: {detail.text}" for detail in drift_details(delta))
         elif delta.id.kind is Kind.SINK:
-            beside.extend(detail.text for detail in drift_details(delta))
+            beside.extend(f"sink {delta.id.part}: {detail.text}" for detail in drift_details(delta))
         else:
             deltas[delta.id.owner].append(delta)
     parts: defaultdict[str, list[Link | Service]] = defaultdict(list)

@@ -170,6 +170,11 @@ class Spool:
             self._at = self._settled
             self._rest = b""
 
+    def look(self) -> None:
+        """Notice what was rotated, without reading."""
+        with self._lock:
+            self._look()
+
     def backlog(self) -> Backlog:
         """What is not settled yet. Counts each byte of the log once, however often it is asked."""
         with self._lock:

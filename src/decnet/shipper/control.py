@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import threading
@@ -18,6 +19,7 @@ from decnet.shipper.courier import Courier
 from decnet.shipper.protocol import Reply, Request
 
 _STOP_SECONDS = 5.0
+_LOOK_SECONDS = 0.5
 
 
 class Control:
@@ -30,7 +32,9 @@ class Control:
 
     async def run(self) -> None:
         """Ship until told to quit, or until there has been no sink for a while."""
+        looking = asyncio.get_running_loop().create_task(self._look())
         await self._conversations.run()
+        looking.cancel()
         for courier in self._couriers.values():
             courier.stop()
         for courier in self._couriers.values():
@@ -39,6 +43,13 @@ class Control:
     def quit(self) -> None:
         """End, as soon as the loop has its turn."""
         self._conversations.quit()
+
+    async def _look(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            for courier in self._couriers.values():
+                with contextlib.suppress(OSError):  # its own thread has it, too, and says so
+                    courier.look()
 
     async def _answer(self, message: bytes, descriptors: list[int], _: socket.socket) -> bytes:
         try:

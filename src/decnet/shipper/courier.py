@@ -58,7 +58,7 @@ class Courier:
         self._stop = stop
         self._spool: Spool | None = None
         self._under_way: deque[_Batch] = deque()
-        self._saved = Place()
+        self._saved: Place | None = None
         self._saved_at = 0.0
         self._connected = False
         self._error = self._save_error = ""
@@ -83,8 +83,15 @@ class Courier:
         self._thread.join(seconds)
         return not self._thread.is_alive()
 
+    def look(self) -> None:
+        """Notice rotation, whatever the thread waits for: only then can be counted what it takes away."""
+        spool = self._spool
+        if spool is not None:
+            spool.look()
+
     def shipping(self) -> Shipping:
         """How it stands."""
+        self.look()
         spool = self._spool
         backlog, place = (spool.backlog(), spool.place) if spool else (Backlog(0, 0, 0.0), Place())
         return Shipping(
@@ -122,8 +129,9 @@ class Courier:
                 self._fail(_words(error))
                 longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**failures)
                 self._stop.wait(longest * random.uniform(0.5, 1.0))  # noqa: S311 (so that sinks do not all come back at once)
-        if self._spool is not None:
-            self._spool.close()
+        spool, self._spool = self._spool, None
+        if spool is not None:
+            spool.close()
 
     def _ship(self) -> None:
         """From connecting to the end: told to stop, or an `OSError`."""

@@ -9,7 +9,7 @@ import time
 from decnet.decoy.protocol import Request, Running
 from decnet.errors import WorldError
 from decnet.spec.resources import Decoy, Driver, Lan, Link, Resource, Service, Sink, Stack
-from decnet.world import firewall, lans, links, names, namespaces, observe, refusal, sockets, vlans
+from decnet.world import firewall, lans, links, names, namespaces, observe, refusal, sockets, sysctls, vlans
 from decnet.world.netlink import Socket
 from decnet.world.processes import Processes
 from decnet.world.shipping import Shipper
@@ -121,7 +121,7 @@ class Acts:
         def write() -> None:
             for key, value in stack.sysctls:
                 try:
-                    namespaces.write_sysctl(key, value)
+                    sysctls.write(key, value)
                 except OSError as error:
                     raise WorldError(
                         f"{stack.id}: {key} = {value}: {error.strerror}",

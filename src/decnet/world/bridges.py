@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 
 from decnet.spec.resources import Lan
-from decnet.world import messages, names, namespaces, ownership, refusal
+from decnet.world import messages, names, ownership, refusal, sysctls
 from decnet.world.netlink import IFF_UP, LinkSeen, Socket
 
 
@@ -91,4 +91,4 @@ def _there(kernel: Socket, lan: Lan, name: str) -> LinkSeen:
 def quiet(name: str) -> None:
     """Switch IPv6 off on an interface of the host's: it would announce itself to the LAN."""
     with contextlib.suppress(FileNotFoundError):  # a kernel without IPv6
-        namespaces.write_sysctl(f"net.ipv6.conf.{name}.disable_ipv6", "1")
+        sysctls.write(f"net.ipv6.conf.{name}.disable_ipv6", "1")

@@ -6,7 +6,7 @@ from ipaddress import IPv6Address
 
 from decnet.spec.addresses6 import link_local
 from decnet.spec.resources import Link
-from decnet.world import messages, namespaces
+from decnet.world import messages, sysctls
 from decnet.world.netlink import AddressSeen
 
 
@@ -16,7 +16,7 @@ def switch_on(name: str) -> None:
     Without router advertisements it sends no router solicitation either (RFC 4861, section 6.3.7).
     """
     for key, value in (("addr_gen_mode", "1"), ("accept_ra", "0"), ("autoconf", "0"), ("disable_ipv6", "0")):
-        namespaces.write_sysctl(f"net.ipv6.conf.{name}.{key}", value)
+        sysctls.write(f"net.ipv6.conf.{name}.{key}", value)
 
 
 def of_mac(mac: str) -> str:

@@ -15,7 +15,7 @@ import socket
 from typing import NamedTuple
 
 from decnet.spec.resources import Driver, Lan
-from decnet.world import bridges, ipv6, messages, names, namespaces, ownership, refusal, vlans
+from decnet.world import bridges, ipv6, messages, names, ownership, refusal, sysctls, vlans
 from decnet.world.netlink import IFF_UP, LinkSeen, Socket
 
 
@@ -147,4 +147,4 @@ def _switch_ipv6(seen: LinkSeen, *, on: bool) -> None:
     keys = {"accept_ra": "0", "autoconf": "0"} if on else {}
     with contextlib.suppress(FileNotFoundError):  # a kernel without IPv6
         for key, value in {**keys, "disable_ipv6": str(int(not on))}.items():
-            namespaces.write_sysctl(f"net.ipv6.conf.{seen.name}.{key}", value)
+            sysctls.write(f"net.ipv6.conf.{seen.name}.{key}", value)

@@ -108,9 +108,7 @@ def vlan(name: str, *, parent_index: int, tag: int, group: int) -> bytearray:
     )
 
 
-def ipvlan(
-    name: str, *, parent_index: int, mtu: int, group: int, up: bool, namespace_fd: int
-) -> bytearray:
+def ipvlan(name: str, *, parent_index: int, mtu: int, group: int, up: bool, namespace_fd: int) -> bytearray:
     """An ipvlan in mode L2 on a parent, with its MAC, straight in a namespace."""
     attributes: list[tuple[str, Any]] = [
         ("IFLA_IFNAME", name),

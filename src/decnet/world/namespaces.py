@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from decnet.errors import WorldError
-from decnet.world import names
+from decnet.world import names, sysctls
+from decnet.world.netlink import ONE_AT_A_TIME
 
 FOLDER = Path("/run/netns")
 _MOUNTS = 8
@@ -154,10 +155,11 @@ def create(network: str, decoy: str, prepare: Callable[[], None]) -> None:
     _touch(target)
 
     def make() -> None:
-        _call("unshare", _CLONE_NEWNET)
+        with ONE_AT_A_TIME:
+            _call("unshare", _CLONE_NEWNET)
         for key, value in _quiet:
             with contextlib.suppress(FileNotFoundError):  # a kernel without IPv6
-                write_sysctl(key, value)
+                sysctls.write(key, value)
         prepare()
         _mount(f"/proc/self/task/{threading.get_native_id()}/ns/net", str(target), _MS_BIND)
 
@@ -218,33 +220,3 @@ def _tidy_folder() -> None:
             for _ in range(_MOUNTS):
                 _call("umount2", str(FOLDER).encode(), 0)
         FOLDER.rmdir()
-
-
-def _sysctl_path(key: str) -> str:
-    parts = key.split(".")
-    if parts[0] != "net" or not all(parts) or "/" in key:
-        raise WorldError(
-            f"sysctl {key!r} does not belong to a network namespace", hint="keys start with net."
-        )
-    return "/proc/sys/" + "/".join(parts)
-
-
-def write_sysctl(key: str, value: str) -> None:
-    """Set a net.* sysctl of this thread's namespace. Raises OSError."""
-    fd = os.open(_sysctl_path(key), os.O_WRONLY | os.O_CLOEXEC)
-    try:
-        os.write(fd, value.encode())
-    finally:
-        os.close(fd)
-
-
-def read_sysctl(key: str) -> str | None:
-    """A net.* sysctl of this thread's namespace with single spaces, None where the kernel has no such key."""
-    try:
-        fd = os.open(_sysctl_path(key), os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None
-    try:
-        return " ".join(os.read(fd, 4096).decode().split())
-    finally:
-        os.close(fd)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from decnet.services.limits import Bounds
 from decnet.spec.resources import Decoy, Driver, Id, Kind, Lan, Link, Resource, Service, Stack
-from decnet.world import firewall, names, namespaces, ownership, refusal
+from decnet.world import firewall, names, namespaces, ownership, refusal, sysctls
 from decnet.world.netlink import (
     DEFAULT,
     DEFAULT6,
@@ -111,9 +111,9 @@ def _inside(keys: Sequence[str]) -> Inside:
     with Socket() as kernel:
         links = kernel.links()
         addresses, routes = kernel.addresses(socket.AF_UNSPEC), kernel.routes(socket.AF_UNSPEC)
-    values = ((key, namespaces.read_sysctl(key)) for key in keys)
-    sysctls = tuple((key, value) for key, value in values if value is not None)
-    return Inside(links, addresses, routes, sysctls, firewall.look())
+    values = ((key, sysctls.read(key)) for key in keys)
+    settings = tuple((key, value) for key, value in values if value is not None)
+    return Inside(links, addresses, routes, settings, firewall.look())
 
 
 def _asked(view: View, decoy: str) -> Sequence[str]:
@@ -193,10 +193,10 @@ def _below(parent: LinkSeen | None, host: dict[int, LinkSeen], wanted: Lan | Non
 def _split(addresses: Sequence[AddressSeen], index: int, *, six: bool) -> tuple[list[str], list[str]]:
     """An interface's addresses by family.
 
-    IPv6 ones without link-local ones, which every interface has, and without those that somebody else turned out to
-    have. With ``six`` off they do not count: nobody asked for them.
+    IPv6 ones without link-local ones, which every interface has, unless there are no others. With ``six`` off they do
+    not count: nobody asked for them.
     """
-    present = [found for found in addresses if found.ifindex == index and not found.failed]
+    present = [found for found in addresses if found.ifindex == index]
     four = [found.address for found in present if ":" not in found.address]
     known = [found.address for found in present if ":" in found.address]
     return four, [one for one in known if not one.startswith("fe80:")] or known if six else []
@@ -207,6 +207,10 @@ def _see_links(view: View, host: dict[int, LinkSeen], decoy: str, inside: Inside
         if seen.group == names.group(view.network):
             wanted = view.expected.get(Id(Kind.LINK, decoy, seen.name))
             view.add(_link(view, host, decoy, seen, inside, wanted if isinstance(wanted, Link) else None))
+            # not drift: asking for the address again, and again, would change nothing
+            taken = [one.address for one in inside.addresses if one.ifindex == seen.ifindex and one.failed]
+            link = Id(Kind.LINK, decoy, seen.name)
+            view.foreign += [f"{link}: a host that has {address.partition('/')[0]}" for address in taken]
 
 
 def _link(
@@ -218,10 +222,10 @@ def _link(
     parent_name = parent.name if parent else ""
     is_up = bool(seen.flags & IFF_UP)
     four, six = _split(inside.addresses, seen.ifindex, six=wanted is None or bool(wanted.address6))
-    if not any(
+    has_local = any(
         found.ifindex == seen.ifindex and found.address.startswith("fe80:") for found in inside.addresses
-    ):
-        six = []  # without a link-local address it does not find its neighbours
+    )  # without a link-local address it does not find its neighbours
+    six = [one for one in six if has_local and not one.startswith("fe80:")]
     return Link(
         decoy,
         seen.name,
