@@ -9,8 +9,10 @@ APT    := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get
 
 # Programs that the tests use as clients, scanners and reference servers, and the packages they come from. While they are
 # installed a policy-rc.d keeps their services from starting (invoke-rc.d(8)).
-TEST_PACKAGES := apache2-bin busybox-static curl inetutils-telnet inetutils-telnetd iproute2 iputils-ping libnet-ssleay-perl libsasl2-modules nftables nginx-light nmap openssh-client openssh-server openssh-sftp-server postfix \
-                 procps redis-server redis-tools sasl2-bin sshpass swaks tcpdump
+TEST_PACKAGES := apache2-bin busybox-static curl inetutils-telnet iproute2 iputils-ping libglib2.0-0 \
+                 libjson-c5 libnet-ssleay-perl libsasl2-modules libwrap0 nftables nginx-light nmap openssh-client \
+                 openssh-server openssh-sftp-server postfix procps redis-server redis-tools sasl2-bin sshpass swaks \
+                 tcpdump
 
 quickstart: $(BIN)/decnet  ## set up, apply examples/quickstart.ini, touch a decoy, show status and events
 	@command -v curl >/dev/null || { $(APT) update -qq; $(APT) install -y -qq curl >/dev/null; }

@@ -24,7 +24,7 @@ from decnet.services import Facts, personas
 from decnet.services.registry import services
 from decnet.spec import Held, Identity, Network, build
 from decnet.state import Snapshot
-from decnet.world import Id, Kind
+from decnet.world import Id
 from decnet.world.fake import FakeWorld
 from tests.engine.fleets import IDENTITY
 
@@ -65,8 +65,7 @@ def bundles(what: Network, identity: Identity) -> dict[tuple[str, str], render.B
 
 
 def identifier(text: str) -> Id:
-    kind, *words = text.split("/")
-    return Id(Kind(kind), *words)
+    return Id.parse(text)
 
 
 def disturb(world: FakeWorld, script: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 
 from decnet import engine, state
-from decnet.engine import Outcome, desired
+from decnet.engine import desired
 from decnet.engine.desired import is_alone
 from decnet.engine.execute import execute
 from decnet.engine.recover import resolved
@@ -299,7 +299,8 @@ def unprotected(what: Network) -> Network:
 
 def apply_well(site: Site, what: Network) -> None:
     """Apply; what is protected is let go. Then all is as declared, and nothing left to do."""
-    outcome = apply_unprotected(site, what)
+    what = let_go(site, what)
+    outcome = site.apply(what)
     assert (outcome.failed, outcome.skipped) == ((), ())
     check_same(look_at(site.world), world_of(what))
     check_rooms(site.world)
@@ -317,15 +318,17 @@ def check_contents(site: Site) -> None:
             assert saved.contents[was.resource.bundle] == site.world.contents[id_], id_
 
 
-def apply_unprotected(site: Site, what: Network, limit: str = "", **options: Any) -> Outcome:
-    """Apply; where that is refused for the sake of a protected decoy, as after `protect = no`."""
+def let_go(site: Site, what: Network, limit: str = "") -> Network:
+    """The file, as it can be applied: where a protected decoy is in the way, after `protect = no`."""
     try:
-        return site.apply(what, limit, **options)
+        site.plan(what, limit)
     except InvalidInput as error:
         codes = {problem.code for problem in error.problems}
+    else:
+        return what
     assert codes == {"protected"}
     release(site)
-    return site.apply(unprotected(what), limit, **options)
+    return unprotected(what)
 
 
 def destroy(site: Site, **options: Any) -> Outcome:

@@ -6,7 +6,6 @@ The two packages cannot be installed together. What is not installed is fetched 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import shutil
@@ -19,12 +18,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pytest
+from tests.debian import unpacked
 
-CACHE = Path.home() / ".cache" / "decnet-tests" / "packages"
 PACKAGES = {
     "rsyslogd": ("rsyslog", "rsyslog-openssl", "libestr0", "libfastjson4", "liblognorm5"),
-    "syslog-ng": ("syslog-ng-core", "libivykis0", "libevtlog0"),
+    "syslog-ng": ("syslog-ng-core", "libivykis0", "libnet1"),
 }
 SD = "decnet@32473"
 
@@ -34,31 +32,10 @@ def program(name: str) -> tuple[str, dict[str, str], Path]:
     installed = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin")
     if installed:
         return installed, {}, Path("/")
-    root = CACHE / name
-    with contextlib.suppress(OSError, subprocess.SubprocessError):
-        _unpack(name, root)
-    found = next(iter(root.glob(f"usr/sbin/{name}")), None)
-    if found is None:
-        pytest.skip(f"no {name} here, and none can be fetched")
-    libraries = next(root.glob("usr/lib/*-linux-gnu"))
-    return str(found), {"LD_LIBRARY_PATH": str(libraries)}, root
-
-
-def _unpack(name: str, root: Path) -> None:
-    CACHE.mkdir(parents=True, exist_ok=True)
-    with (CACHE / f"{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if root.exists():
-            return
-        fresh = root.with_suffix(".new")
-        shutil.rmtree(fresh, ignore_errors=True)
-        fresh.mkdir()
-        command = ["apt-get", "download", "-q", *PACKAGES[name]]
-        subprocess.run(command, cwd=fresh, check=True, capture_output=True, timeout=60)
-        for package in fresh.glob("*.deb"):
-            subprocess.run(["dpkg", "-x", package, fresh], check=True, capture_output=True, timeout=60)
-            package.unlink()
-        fresh.rename(root)
+    root = unpacked(name, *PACKAGES[name])
+    found = root / "usr/sbin" / name
+    libraries = [*root.glob("usr/lib/*-linux-gnu"), root / "usr/lib/syslog-ng"]
+    return str(found), {"LD_LIBRARY_PATH": ":".join(map(str, libraries))}, root
 
 
 def free_port() -> int:
@@ -205,12 +182,13 @@ def rsyslog(folder: Path, certificates: Path) -> Rsyslog:
 
 
 def syslog_ng(folder: Path, certificates: Path) -> SyslogNg:
-    path, environment, _ = program("syslog-ng")
+    path, environment, root = program("syslog-ng")
     ports = {name: free_port() for name in ("udp", "tcp", "tls")}
     text = SYSLOG_NG.format(folder=folder, certificates=certificates, **ports)
     (folder / "syslog-ng.conf").write_text(text.replace("host=$HOST\napp", "host=$HOST app"))
     command = [path, "-F", "--no-caps", "-f", f"{folder}/syslog-ng.conf", "-R", f"{folder}/persist"]
     command += ["-p", f"{folder}/pid", "-c", f"{folder}/ctl"]
+    command.append(f"--module-path={next(root.glob('usr/lib/syslog-ng/3*'))}")
     return SyslogNg(folder, command, environment, ports)
 
 

@@ -1,8 +1,7 @@
 """Real mail servers of Debian's packages on loopback: private configuration, queue and accounts; root."""
 
-
-
 import contextlib
+import os
 import shutil
 import socket
 import subprocess
@@ -10,6 +9,8 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from tests.debian import unpacked
 
 MAIN = """\
 compatibility_level = 3.6
@@ -193,11 +194,14 @@ def exim() -> Iterator[int]:
     (base / "exim.conf").write_text(EXIM.format(base=base, port=port))
     for name, line in (("passwd", "Debian-exim:x:8:8::/:/usr/sbin/nologin"), ("group", "Debian-exim:x:8:")):
         (base / name).write_text(Path("/etc", name).read_text() + line + "\n")
-    names = ["sh", "-c", "cd $0 && apt-get download -qq exim4-daemon-light && dpkg -x *.deb .", str(base)]
-    subprocess.run(names, check=True, capture_output=True)
-    script = 'mount --bind "$0/passwd" /etc/passwd && mount --bind "$0/group" /etc/group && exec "$0/usr/sbin/exim4" -C "$0/exim.conf" -bdf'
+    package = unpacked(
+        *("exim", "exim4-daemon-light", "libgnutls-dane0", "libunbound8", "libevent-2.1-7", "libidn12")
+    )
+    libraries = {**os.environ, "LD_LIBRARY_PATH": str(next(package.glob("usr/lib/*-linux-gnu")))}
+    script = 'mount --bind "$0/passwd" /etc/passwd && mount --bind "$0/group" /etc/group && exec "$1" -C "$0/exim.conf" -bdf'
     daemon = subprocess.Popen(
-        ["unshare", "-m", "sh", "-c", script, str(base)],
+        ["unshare", "-m", "sh", "-c", script, str(base), str(package / "usr/sbin/exim4")],
+        env=libraries,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -13,6 +13,7 @@ import pytest
 from decnet.events import EventType
 from decnet.services.accounts import Credential
 from decnet.services.telnet.protocol import Option
+from tests.debian import unpacked
 from tests.service_testing.conftest import Running, Serve, run
 from tests.service_testing.ssh_client import ssh as by_ssh
 from tests.service_testing.telnet_client import Client, daemon
@@ -144,8 +145,8 @@ async def test_each_distros_daemon_opens_in_its_own_way(
 
 
 REAL = {
-    "inetutils": ("/usr/sbin/telnetd", ("/usr/sbin/telnetd",), {"distro": "debian"}),
-    "busybox": ("/bin/busybox", ("/bin/busybox", "telnetd", "-i"), {"distro": "alpine"}),
+    "inetutils": ("inetutils-telnetd", ("usr/sbin/telnetd",), {"distro": "debian"}),
+    "busybox": ("busybox-static", ("bin/busybox", "telnetd", "-i"), {"distro": "alpine"}),
 }
 ISSUE = Path("/etc/issue.net")
 CLIENTS = {
@@ -164,9 +165,8 @@ CLIENTS = {
 async def test_the_same_is_heard_as_from_the_real_daemon(
     serve: Serve, name: str, kind: str, types: tuple[bytes, ...]
 ) -> None:
-    program, command, host = REAL[name]
-    if not shutil.which(program):
-        pytest.skip(f"needs {program}")
+    package, (program, *options), host = REAL[name]
+    command = (str(unpacked(package) / program), *options)
 
     async def heard(port: int) -> tuple[list[str], bytes]:
         client = await Client.to(port, *CLIENTS[kind], types)

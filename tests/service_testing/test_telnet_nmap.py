@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 
+from tests.debian import unpacked
 from tests.service_testing.conftest import Serve, run
 from tests.service_testing.telnet_client import daemon
 
@@ -32,10 +33,9 @@ async def test_nmap_names_the_product(serve: Serve, kind: str) -> None:
     assert product in await seen(running.port)
 
 
-@pytest.mark.skipif(not shutil.which("/usr/sbin/telnetd"), reason="needs inetutils-telnetd")
 async def test_nmap_has_no_name_for_debians_nor_for_ours(serve: Serve) -> None:
     running = await serve("telnet")
-    async with daemon("/usr/sbin/telnetd") as port:
+    async with daemon(str(unpacked("inetutils-telnetd") / "usr/sbin/telnetd")) as port:
         real = await seen(port, 0)
     ours = await seen(running.port, 0)
     assert (

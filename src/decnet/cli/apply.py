@@ -143,7 +143,11 @@ def _left(machine: World, desired: Desired, state_dir: Path, name: str, limit: L
     from decnet import engine, state
 
     saved = state.read(state_dir, name)
-    after = engine.plan(desired, saved, machine.observe(engine.expected(saved, desired)), limit)
+    observed = machine.observe(engine.expected(saved, desired))
+    try:
+        after = engine.plan(desired, saved, observed, limit)
+    except UsageError:  # what the limit chose has gone, as declared
+        return ()
     return tuple(f"{change.resource}: {change.reason}" for change in (*after.changes, *after.drift))
 
 

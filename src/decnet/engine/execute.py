@@ -231,7 +231,7 @@ class _Run:
             case Act.CREATE:
                 self._world.create(op.resource, op.content)
             case Act.UPDATE:
-                self._world.update(op.resource, op.fields, op.content)
+                self._world.update(op.resource, op.fields, op.content if op.needs_content else None)
             case Act.REMOVE:
                 self._world.remove(op.resource)
             case Act.RECORD:

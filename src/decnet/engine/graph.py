@@ -28,7 +28,10 @@ class Act(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Op:
-    """One idempotent call, and what it waits for (numbers of other ops)."""
+    """One idempotent call, and what it waits for (numbers of other ops).
+
+    ``content`` is for the state to have, whether the machine needs it (`needs_content`) or has it.
+    """
 
     number: int
     act: Act
@@ -43,6 +46,11 @@ class Op:
     def label(self) -> str:
         """``create link web-01/eth0``."""
         return f"{self.act.value} {label(self.resource.id)}"
+
+    @property
+    def needs_content(self) -> bool:
+        """Whether the machine is given the content."""
+        return self.act is Act.CREATE or "bundle" in self.fields
 
 
 def label(id_: Id) -> str:
@@ -71,7 +79,6 @@ def ops(steps: Mapping[Id, Step]) -> tuple[Op, ...]:
             op = Op(number, act, removals[id_], step.reason, step.span, depends=waits.removal(id_))
         else:
             declared = step.create or step.update
-            needs_content = step.create is not None or "bundle" in step.fields
             op = Op(
                 number,
                 Act.CREATE if step.create else Act.UPDATE if step.fields else Act.RECORD,
@@ -79,7 +86,7 @@ def ops(steps: Mapping[Id, Step]) -> tuple[Op, ...]:
                 step.reason,
                 declared.span if declared else step.span,
                 step.fields,
-                declared.content if declared and needs_content else None,
+                declared.content if declared else None,
                 waits.making(id_),
             )
         made.append(op)

@@ -16,18 +16,18 @@ from decnet.engine.graph import Act, Op
 from decnet.engine.plan import Plan, plan
 from decnet.engine.recover import resolved
 from decnet.state import Effect, Entry, Failure, Saved, Snapshot
-from decnet.world import Id, Observed, Resource, Service, Sink, World
+from decnet.world import Decoy, Id, Observed, Resource, Service, Sink, World
 
 
 def repair_plan(saved: Snapshot, observed: Observed) -> Plan:
     """The plan that brings back what drifted, and touches nothing else. ``saved`` is recovered. Pure.
 
     What is there and is not in the state stays for the next `apply` to judge, and so does a service whose content the
-    state does not have: it was adopted as it was found. Raises `InvalidInput` when a protected decoy would have to be
-    replaced.
+    state does not have: it was adopted as it was found. A protected decoy is protected from the file: one whose LAN
+    has gone is made again like any other.
     """
     known = {id_: resource for id_, resource in observed.resources.items() if id_ in saved.resources}
-    resources = dict(saved.resources)
+    resources = {id_: _unprotected(was) for id_, was in saved.resources.items()}
     for id_ in _unmakeable(saved):
         if id_ in known:
             known[id_] = resources[id_].resource
@@ -68,6 +68,12 @@ class _NoJournal:
         """What was applied stays what was applied."""
 
 
+def _unprotected(was: Saved) -> Saved:
+    if isinstance(was.resource, Decoy) and was.resource.protect:
+        return dataclasses.replace(was, resource=dataclasses.replace(was.resource, protect=False))
+    return was
+
+
 def _unmakeable(saved: Snapshot) -> list[Id]:
     return [id_ for id_, was in saved.resources.items() if _lacks_content(was.resource, saved)]
 
@@ -91,6 +97,4 @@ def _makeable(ops: Sequence[Op], saved: Snapshot) -> list[Op]:
 
 def _content(op: Op, contents: Mapping[str, bytes]) -> bytes | None:
     resource = op.resource
-    if not isinstance(resource, Service | Sink) or not (op.act is Act.CREATE or "bundle" in op.fields):
-        return None
-    return contents[resource.bundle]
+    return contents[resource.bundle] if isinstance(resource, Service | Sink) and op.needs_content else None

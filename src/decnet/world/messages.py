@@ -69,7 +69,9 @@ def veth(
     """A pair: the host's end ``peer_name`` on the bridge and up, ``name`` straight in the namespace and down.
 
     The kernel sets the inner end up before it knows its peer, and refuses (ENOTCONN): that takes a message of its own.
+    Each end has one queue; left to itself the kernel makes one for every processor, which takes 5 KB each.
     """
+    queues = (("IFLA_NUM_TX_QUEUES", 1), ("IFLA_NUM_RX_QUEUES", 1))
     inner: dict[str, Any] = {
         "attrs": [
             ("IFLA_IFNAME", name),
@@ -77,10 +79,17 @@ def veth(
             ("IFLA_MTU", mtu),
             ("IFLA_ADDRESS", mac),
             ("IFLA_NET_NS_FD", namespace_fd),
+            *queues,
         ],
     }
     return _new_link(
-        [("IFLA_IFNAME", peer_name), ("IFLA_GROUP", group), ("IFLA_MTU", mtu), ("IFLA_MASTER", bridge_index)],
+        [
+            ("IFLA_IFNAME", peer_name),
+            ("IFLA_GROUP", group),
+            ("IFLA_MTU", mtu),
+            ("IFLA_MASTER", bridge_index),
+            *queues,
+        ],
         kind="veth",
         data=[("VETH_INFO_PEER", inner)],
         up=True,

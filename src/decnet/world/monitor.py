@@ -84,16 +84,16 @@ class Monitor:
         return frozenset(self._known)
 
     def follow(self) -> frozenset[str]:
-        """Look at the names in /run/netns (1 ms for 1,000); decoys whose name has gone since the last look."""
-        there = namespaces.decoys(self._network)
-        fresh = [decoy for decoy in there if self._inode(decoy) != self._known.get(decoy)]
+        """Look at the names in /run/netns; decoys whose name has gone since the last look."""
+        there = namespaces.inodes(self._network)
+        fresh = [decoy for decoy, inode in there.items() if inode != self._known.get(decoy)]
         gone = frozenset(self._known) - frozenset(there)
         for decoy in gone:
             del self._known[decoy]
         self._decoys = {number: decoy for number, decoy in self._decoys.items() if decoy in self._known}
         for decoy in fresh:
             with contextlib.suppress(OSError):  # gone again, as fast as it came
-                self._known[decoy] = self._inode(decoy)
+                self._known[decoy] = there[decoy]
                 fd = os.open(namespaces.path(self._network, decoy), os.O_RDONLY | os.O_CLOEXEC)
                 try:
                     self._decoys[self._kernel.namespace_id(fd)] = decoy
@@ -107,12 +107,6 @@ class Monitor:
         """What was said since the last time."""
         yield from self._read(self._route)
         yield from self._read(self._filter)
-
-    def _inode(self, decoy: str) -> int:
-        try:
-            return namespaces.path(self._network, decoy).stat().st_ino
-        except FileNotFoundError:
-            return 0
 
     def _read(self, source: socket.socket) -> Iterator[Heard]:
         while True:

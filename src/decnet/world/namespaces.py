@@ -98,12 +98,23 @@ def path(network: str, decoy: str) -> Path:
 
 def decoys(network: str) -> list[str]:
     """Decoys of a network that have a namespace, by name. Needs no privilege."""
-    try:
-        entries = [entry.name for entry in FOLDER.iterdir()]
-    except FileNotFoundError:
-        return []
-    found = (names.decoy_of(network, entry) for entry in entries)
-    return sorted(decoy for decoy in found if decoy and exists(network, decoy))
+    return sorted(inodes(network))
+
+
+def inodes(network: str) -> dict[str, int]:
+    """Decoy → inode of its namespace, which no other has while it is there. 4 ms for 1,000. Needs no privilege."""
+    found = {}
+    with contextlib.suppress(FileNotFoundError):
+        folder = FOLDER.stat().st_dev
+        with os.scandir(FOLDER) as entries:
+            for entry in entries:
+                decoy = names.decoy_of(network, entry.name)
+                if decoy:
+                    with contextlib.suppress(FileNotFoundError):  # gone since it was listed
+                        status = os.lstat(entry.path)
+                        if status.st_dev != folder:  # else a name without a namespace
+                            found[decoy] = status.st_ino
+    return found
 
 
 def every() -> Iterator[int]:
