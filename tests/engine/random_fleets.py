@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 
 from decnet import engine, state
-from decnet.engine import desired
+from decnet.engine import Outcome, desired
 from decnet.engine.desired import is_alone
 from decnet.engine.execute import execute
 from decnet.engine.recover import resolved

@@ -134,3 +134,12 @@ def test_without_sight_no_plan_is_kept(site):
     plan = engine.plan(desired, saved, blind)
     with pytest.raises(MissingCapability, match="links"):
         engine.keep(plan, engine.Limit(), desired, saved, blind, IDENTITY)
+
+
+def test_the_lan_that_a_new_decoy_is_to_stand_on_is_part_of_what_may_not_move(site):
+    site.apply(BEFORE)
+    more = network(*BEFORE.decoys, decoy("new", 4))
+    content = site.save(more)
+    site.world.alter(Id(Kind.LAN, "default"), up=False)
+    with pytest.raises(StalePlan, match="lan/default changed"):
+        site.carry_out(content, more)

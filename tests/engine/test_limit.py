@@ -124,3 +124,23 @@ def test_a_protected_decoy_that_is_hidden_does_not_stop_the_others(site):
     assert actions(site, changed, "web*") == {"decoy/web-01": Action.REPLACE}
     with pytest.raises(Exception, match="dc-01 is protected"):
         site.plan(changed, "dc*")
+
+
+def test_a_lan_that_was_replaced_on_the_machine_is_not_made_again_under_the_hidden(site):
+    site.apply(FLEET)
+    site.world.alter(Id(Kind.LAN, "default"), vlan=9)
+    with pytest.raises(UsageError, match="3 hidden decoys with it"):
+        site.plan(FLEET, "web-01")
+    saved, observed = site.look()
+    assert engine.status(saved, observed, engine.Limit.of(["web-01"])).exit_code == 4
+
+
+@pytest.mark.usefixtures("little_room")
+def test_a_bridge_that_a_hidden_decoy_is_plugged_into_stays(site):
+    site.apply(FLEET)
+    fewer = network(*FLEET.decoys[:2])
+    assert site.apply(fewer, "web").exit_code == 0
+    assert site.world.resources[Id(Kind.LAN, "default")].bridges == 2
+    assert site.plan(fewer, "web").empty
+    assert site.apply(fewer).exit_code == 0
+    assert site.world.resources[Id(Kind.LAN, "default")].bridges == 1

@@ -166,8 +166,8 @@ def check_rooms_but_harmed(site: Site) -> None:
 
 
 FAST = settings(
-    max_examples=12,
-    stateful_step_count=10,
+    max_examples=6,
+    stateful_step_count=8,
     deadline=None,
     database=None,
     suppress_health_check=list(HealthCheck),
@@ -181,4 +181,4 @@ def test_a_life():
 @pytest.mark.fuzz
 @pytest.mark.timeout(1800)
 def test_many_lives():
-    run_state_machine_as_test(Life, settings=settings(FAST, max_examples=1500, stateful_step_count=12))
+    run_state_machine_as_test(Life, settings=settings(FAST, max_examples=300, stateful_step_count=12))

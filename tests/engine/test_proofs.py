@@ -202,7 +202,7 @@ def _live_through(first: Network, between: Network, harm, then: Network) -> None
         assert list(Path(folder).iterdir()) == []
 
 
-@settings(max_examples=30, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(networks(), networks(), HARMS, networks())
 def test_random_networks_and_harm(first, between, harm, then):
     _live_through(first, between, harm, then)

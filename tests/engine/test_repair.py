@@ -219,8 +219,8 @@ def _repair_between(first: Network, then: Network, struck, harmed, rest) -> None
 
 
 FAULTS = st.tuples(st.integers(0, 30), st.sampled_from(Moment), st.sampled_from([WorldError("no"), Killed()]))
-FAST = settings(max_examples=25, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-DEEP = settings(FAST, max_examples=1500)
+FAST = settings(max_examples=12, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+DEEP = settings(FAST, max_examples=400)
 
 
 @FAST

@@ -155,6 +155,23 @@ def test_contents_that_no_service_has_go_at_the_end_of_a_run(folder):
     connection.close()
 
 
+def test_contents_are_found_in_any_order_across_what_is_read_at_once(folder):
+    many = {f"bundle-{number}": f"content {number}".encode() for number in range(200)}
+    with state.store(folder, "office") as store:
+        store.begin(ABOUT, IDENTITY)
+        store.finish(
+            [
+                effect(number, Service("web-01", f"ssh-{number}", ((number, "tcp"),), name), content)
+                for number, (name, content) in enumerate(many.items())
+            ]
+        )
+        store.end()
+    saved = state.read(folder, "office")
+    assert dict(saved.contents) == many
+    assert [saved.contents[name] for name in reversed(many)] == list(reversed(many.values()))
+    assert saved.contents.get("of no service") is None
+
+
 def test_networks_do_not_see_each_other(folder):
     fill(folder)
     fill(folder, "lab")

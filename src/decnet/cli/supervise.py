@@ -25,9 +25,7 @@ def command(name: str | None, state_dir: Path) -> None:
 
     network = the_network(name, state_dir)
     if not is_known(network, state_dir):
-        raise UsageError(
-            f"{network} was never applied here (state in {state_dir})", hint="decnet apply FILE"
-        )
+        raise UsageError(f"{network} was never applied here (state in {state_dir})", hint="decnet apply FILE")
     where = place(network, state_dir)
     supervision.end(where.run_dir, network)
     spawn.prepare_folder(where.run_dir)

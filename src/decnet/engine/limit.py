@@ -130,7 +130,10 @@ def _roomy(
         declared, actual = desired.resources[id_], observed.resources.get(id_)
         lan = declared.resource
         if isinstance(lan, Lan) and isinstance(actual, Lan) and actual.bridges > lan.bridges:
-            yield id_, dataclasses.replace(declared, resource=dataclasses.replace(lan, bridges=actual.bridges))
+            yield (
+                id_,
+                dataclasses.replace(declared, resource=dataclasses.replace(lan, bridges=actual.bridges)),
+            )
 
 
 def _check_lans(

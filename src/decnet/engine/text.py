@@ -124,7 +124,9 @@ def _rows(changes: Iterable[Change]) -> Iterator[_Row]:
             policy = "" if detail.policy in _QUIET else str(detail.policy)
             cost = change.cost if position == 0 else ""
             place = "" if change.action in {Action.REMOVE, Action.REPAIR} else _place(detail.span)
-            yield _Row(change.action, (id_.kind.value, id_.owner or id_.part, detail.text, policy, place, cost))
+            yield _Row(
+                change.action, (id_.kind.value, id_.owner or id_.part, detail.text, policy, place, cost)
+            )
 
 
 def _place(span: Span) -> str:
