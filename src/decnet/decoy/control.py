@@ -11,7 +11,7 @@ import msgspec
 
 from decnet.control import Conversations, TakeOver
 from decnet.decoy.fleet import Fleet
-from decnet.decoy.protocol import Reply, Request, ServiceBundle
+from decnet.decoy.protocol import LISTED, Reply, Request, ServiceBundle
 
 
 class Control:
@@ -62,8 +62,10 @@ class Control:
     async def _ping(self, _request: Request, _: list[int]) -> Reply:
         return Reply()
 
-    async def _list(self, _request: Request, _: list[int]) -> Reply:
-        return Reply(running=self._fleet.running())
+    async def _list(self, request: Request, _: list[int]) -> Reply:
+        after = (request.decoy, request.service)
+        left = [one for one in self._fleet.running() if (one.decoy, one.service) > after]
+        return Reply(running=tuple(left[:LISTED]), more=len(left) > LISTED)
 
     async def _quit(self, _request: Request, _: list[int]) -> Reply:
         await self._fleet.stop_all()

@@ -23,7 +23,9 @@ from decnet.services.neighbours import Neighbour
 from decnet.services.service import Facts
 
 PACKET_LIMIT = 512 * 1024
-"""Bytes of one message. A list of 1,000 services is about 100 KB."""
+"""Bytes of one message. The kernel refuses packets of more than a socket's buffer has room for: 208 KB by default."""
+LISTED = 500
+"""Services that one answer to ``list`` tells at most; they are 60 KB, or 150 KB with the longest names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,10 @@ class ServiceBundle:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """``op`` is serve, stop (one service), drop (all of a decoy), list, ping, quit, watch."""
+    """``op`` is serve, stop (one service), drop (all of a decoy), list, ping, quit, watch.
+
+    A ``list`` goes on after ``decoy`` and ``service``: the last that the answer before it told.
+    """
 
     op: str
     decoy: str = ""
@@ -71,10 +76,11 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Answer to a request; ``error`` is empty when it was carried out."""
+    """Answer to a request; ``error`` is empty when it was carried out. With ``more`` the list goes on."""
 
     error: str = ""
     running: tuple[Running, ...] = ()
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,11 +59,15 @@ class Processes:
 
     def running(self) -> dict[int, tuple[Running, ...]]:
         """What every live process serves. Raises PermissionError when we may not ask."""
-        found = {}
+        found: dict[int, tuple[Running, ...]] = {}
         for number in numbers(self._run_dir):
             reply = self.ask(number, Request("list"))
-            if reply is not None:
-                found[number] = reply.running
+            while reply is not None:
+                found[number] = (*found.get(number, ()), *reply.running)
+                if not reply.more:
+                    break
+                last = reply.running[-1]
+                reply = self.ask(number, Request("list", last.decoy, last.service))
         return found
 
     def ailing(self) -> tuple[str, ...]:
