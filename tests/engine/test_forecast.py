@@ -53,7 +53,7 @@ def test_what_a_thousand_decoys_need(large):
 
 
 SMALL = {
-    "memory": (Capacity(memory=100 * MB), "1200 decoys need about 6"),
+    "memory": (Capacity(memory=100 * MB), "1200 decoys need about 7"),
     "open files": (Capacity(open_files=256), "listening sockets, a process may open 256 files"),
     "files of all": (Capacity(system_files=1000), "12000 more open files are needed, the kernel has room for 1000"),
     "processes": (Capacity(processes=1), "decoy processes are needed, 1 more may be started"),
