@@ -140,6 +140,7 @@ RSYSLOG = """
 global(workDirectory="{folder}" maxMessageSize="64k" parser.escapeControlCharactersOnReceive="off"
        defaultNetstreamDriverCAFile="{certificates}/ca.pem" defaultNetstreamDriverCertFile="{certificates}/server.pem"
        defaultNetstreamDriverKeyFile="{certificates}/server.key")
+main_queue(queue.workerThreads="1") # with its usual two, a full queue is written out of order
 module(load="imudp")
 module(load="imtcp")
 module(load="imptcp")

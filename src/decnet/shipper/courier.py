@@ -1,7 +1,7 @@
 """One sink at work: a thread that takes events from the log to where they go, in order, each at least once.
 
-What was sent counts as delivered when the carrier says that it has arrived and some seconds have passed since; only
-then does the saved place move on. So whatever ends, the shipper or the server, what is in doubt is sent again.
+What was sent counts as delivered when the carrier says that it has arrived and the peer can be taken to have read it;
+only then does the saved place move on. So whatever ends, the shipper or the server, what is in doubt is sent again.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ POLL_SECONDS = 0.2
 _BATCH_EVENTS, _BATCH_BYTES = 256, 128 * 1024
 _UNARRIVED_BYTES = 1 << 20
 """How much may be under way before the peer has acknowledged any of it."""
+_LITTLE_BYTES = 64 * 1024
+_PEER_BYTES = 8 << 20
+"""More than a peer's kernel keeps for a server that does not read (tcp(7), tcp_rmem: 6 MB at most by default)."""
 _SAVE_SECONDS = 0.5
 _PATIENCE_SECONDS = 5.0
 """How long nothing may be taken before the sink is said to wait."""
@@ -58,6 +61,7 @@ class Courier:
         self._stop = stop
         self._spool: Spool | None = None
         self._under_way: deque[_Batch] = deque()
+        self._settled = 0
         self._saved: Place | None = None
         self._saved_at = 0.0
         self._connected = False
@@ -143,6 +147,7 @@ class Courier:
         spool = self._spool
         try:
             self._carrier.open()
+            self._settled = 0
             self._taken_at = time.monotonic()
             self._connected, self._error = True, ""
             while not self._stop.is_set():
@@ -189,9 +194,23 @@ class Courier:
             batch.arrived_at = self._taken_at = now
         if not waiting:
             self._taken_at = now
-        while self._under_way and 0 < self._under_way[0].arrived_at <= now - settling:
+        while self._is_settled(now, settling):
             batch = self._under_way.popleft()
+            self._settled = batch.position
             spool.settle(batch.mark, batch.events)
+
+    def _is_settled(self, now: float, settling: float) -> bool:
+        """Whether the oldest batch under way has been read by the peer, as far as can be told.
+
+        It has arrived some seconds ago, and what arrived after it is either little, so that a server that reads at all
+        has read it; or more than any buffer of the peer's kernel holds; or the last of it is as old.
+        """
+        if not self._under_way or not 0 < self._under_way[0].arrived_at <= now - settling:
+            return False
+        last = next(batch for batch in reversed(self._under_way) if batch.arrived_at)
+        behind = last.position - self._under_way[0].position
+        little = last.position - self._settled <= _LITTLE_BYTES
+        return little or behind >= _PEER_BYTES or last.arrived_at <= now - settling
 
     def _pause(self) -> float:
         if not self._under_way:
