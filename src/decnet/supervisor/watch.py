@@ -8,6 +8,7 @@ import os
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -23,29 +24,19 @@ _NOTICES = msgspec.json.Decoder(Notice)
 _HANDSHAKE_SECONDS = 1.0
 
 
-class Watch:
-    """One decoy process. ``ended`` is called once, when it hangs up."""
+class Presence:
+    """A connection to a process that ends when the process does. ``ended`` is called with this once, then."""
 
-    def __init__(
-        self,
-        number: int,
-        connection: socket.socket,
-        keeper: Keeper,
-        broker: Broker,
-        ended: Callable[[Watch], None],
-    ) -> None:
-        self.number = number
+    def __init__(self, connection: socket.socket, ended: Callable[[Any], None]) -> None:
         self.pid = spawn.peer(connection)
         self._connection = connection
-        self._keeper = keeper
-        self._broker = broker
         self._ended = ended
         self._loop = asyncio.get_running_loop()
         connection.setblocking(False)
         self._loop.add_reader(connection, self._read)
 
     def close(self) -> None:
-        """Stop watching; the process goes on."""
+        """Look no more; the process goes on."""
         if self._connection.fileno() >= 0:
             self._loop.remove_reader(self._connection)
             self._connection.close()
@@ -65,6 +56,26 @@ class Watch:
                     return
                 if not flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
                     self._take(message, descriptors)
+
+    def _take(self, message: bytes, descriptors: list[int]) -> None:
+        """What it says is of no matter; `Watch` listens."""
+
+
+class Watch(Presence):
+    """One decoy process, which tells what it serves and asks for what it needs."""
+
+    def __init__(
+        self,
+        number: int,
+        connection: socket.socket,
+        keeper: Keeper,
+        broker: Broker,
+        ended: Callable[[Any], None],
+    ) -> None:
+        super().__init__(connection, ended)
+        self.number = number
+        self._keeper = keeper
+        self._broker = broker
 
     def _take(self, message: bytes, descriptors: list[int]) -> None:
         try:
@@ -97,35 +108,6 @@ class Watch:
             socket.send_fds(self._connection, [msgspec.json.encode(grant)], fds)
 
 
-class Presence:
-    """Whether the shipper is there: a connection that says nothing, and ends when it does."""
-
-    def __init__(self, connection: socket.socket, ended: Callable[[Presence], None]) -> None:
-        self.pid = spawn.peer(connection)
-        self._connection = connection
-        self._ended = ended
-        self._loop = asyncio.get_running_loop()
-        connection.setblocking(False)
-        self._loop.add_reader(connection, self._read)
-
-    def close(self) -> None:
-        """Look no more."""
-        if self._connection.fileno() >= 0:
-            self._loop.remove_reader(self._connection)
-            self._connection.close()
-
-    def _read(self) -> None:
-        try:
-            said = self._connection.recv(1)
-        except BlockingIOError:
-            return
-        except OSError:
-            said = b""
-        if not said:
-            self.close()
-            self._ended(self)
-
-
 def begin(run_dir: Path, number: int) -> socket.socket | None:
     """A connection on which a decoy process tells what it serves; None when it does not run or does not answer."""
     connection = connected(run_dir, spawn.control_path(run_dir, number).name)
@@ -139,16 +121,11 @@ def begin(run_dir: Path, number: int) -> socket.socket | None:
 
 
 def connected(run_dir: Path, name: str) -> socket.socket | None:
-    """A connection to a process's control socket; None when nobody listens there."""
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    connection.settimeout(_HANDSHAKE_SECONDS)
+    """A connection to a process's control socket; None when nobody listens there, or is too busy to."""
     try:
-        with spawn.address(run_dir, name) as path:
-            connection.connect(path)
+        return spawn.connected(run_dir, name, _HANDSHAKE_SECONDS)
     except OSError:
-        connection.close()
         return None
-    return connection
 
 
 @contextlib.contextmanager

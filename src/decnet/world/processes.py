@@ -183,18 +183,7 @@ class Processes:
         return connection
 
     def _connect(self, number: int) -> socket.socket | None:
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        connection.settimeout(_STOP_SECONDS)
-        try:
-            with spawn.address(self._run_dir, spawn.control_path(self._run_dir, number).name) as name:
-                connection.connect(name)
-        except (FileNotFoundError, ConnectionRefusedError):
-            connection.close()
-            return None
-        except BaseException:  # whatever ends this, the socket is closed; raised again
-            connection.close()
-            raise
-        return connection
+        return spawn.connected(self._run_dir, spawn.control_path(self._run_dir, number).name, _STOP_SECONDS)
 
     def _unlink(self) -> None:
         with contextlib.suppress(FileNotFoundError):

@@ -157,18 +157,7 @@ class Shipper:
             ) from None
 
     def _connect(self) -> socket.socket | None:
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        connection.settimeout(_ANSWER_SECONDS)
-        try:
-            with spawn.address(self._run_dir, SOCKET) as name:
-                connection.connect(name)
-        except (FileNotFoundError, ConnectionRefusedError):
-            connection.close()
-            return None
-        except BaseException:  # whatever ends this, the socket is closed; raised again
-            connection.close()
-            raise
-        return connection
+        return spawn.connected(self._run_dir, SOCKET, _ANSWER_SECONDS)
 
     def _spawn(self) -> None:
         """Start it and wait until it listens. Raises `WorldError` with its last words when it dies."""

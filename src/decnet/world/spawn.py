@@ -207,6 +207,22 @@ def address(run_dir: Path, name: str) -> Iterator[str]:
         os.close(fd)
 
 
+def connected(run_dir: Path, name: str, seconds: float) -> socket.socket | None:
+    """A connection to a control socket, which waits so long for answers; None when nobody listens. Raises OSError."""
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    connection.settimeout(seconds)
+    try:
+        with address(run_dir, name) as path:
+            connection.connect(path)
+    except (FileNotFoundError, ConnectionRefusedError):
+        connection.close()
+        return None
+    except BaseException:  # whatever ends this, the socket is closed; raised again
+        connection.close()
+        raise
+    return connection
+
+
 def peer(connection: socket.socket) -> int:
     """The process that called listen() at the other end of a connected control socket."""
     pid, _, _ = _UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))

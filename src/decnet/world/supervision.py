@@ -73,7 +73,7 @@ def ask(
     run_dir: Path, question: Question, seconds: float = _ANSWER_SECONDS
 ) -> tuple[Answer, list[socket.socket]] | None:
     """One question; None when no supervisor runs. The sockets belong to the caller. Raises `WorldError`."""
-    connection = _connected(run_dir)
+    connection = spawn.connected(run_dir, SOCKET, _ANSWER_SECONDS)
     if connection is None:
         return None
     with connection:
@@ -146,7 +146,7 @@ def end(run_dir: Path, network: str) -> None:
     while _is_guarded(run_dir):
         if time.monotonic() > deadline:
             raise WorldError(f"the supervisor of {network} does not end", hint=f"its log: {run_dir / LOG}")
-        connection = _connected(run_dir)
+        connection = spawn.connected(run_dir, SOCKET, _ANSWER_SECONDS)
         if connection is None:  # its guard is about to start it again
             time.sleep(0.02)
             continue
@@ -199,20 +199,6 @@ def bind(run_dir: Path) -> socket.socket:
         control.bind(name)
     control.listen(16)
     return control
-
-
-def _connected(run_dir: Path) -> socket.socket | None:
-    connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    try:
-        with spawn.address(run_dir, SOCKET) as name:
-            connection.connect(name)
-    except (FileNotFoundError, ConnectionRefusedError):
-        connection.close()
-        return None
-    except BaseException:  # whatever ends this, the socket is closed; raised again
-        connection.close()
-        raise
-    return connection
 
 
 def _start_unit(systemd_run: str, place: Place) -> None:
