@@ -31,14 +31,16 @@ CHUNKS = {
 
 
 def probe(redis: str, http: str, seconds: str) -> None:
-    asking = socket.create_connection((ADDRESS, int(redis)), source_address=("127.0.2.1", 0))
-    asking.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    asking = visiting(redis)
     chance = random.Random(1)
     run = f"{time.time_ns():x}"
     until = time.monotonic() + float(seconds)
     number = 0
     while time.monotonic() < until:
         number += 1
+        if number % 500 == 0:  # a session of redis tells of its first 1,000 commands one by one
+            asking.close()
+            asking = visiting(redis)
         for kind in ("redis", "http"):
             name = f"probe-{run}-{number}"
             stamp, start = time.time(), time.perf_counter()
@@ -52,6 +54,12 @@ def probe(redis: str, http: str, seconds: str) -> None:
                         pass
             print(kind, name, f"{stamp:.6f}", f"{time.perf_counter() - start:.6f}")
             time.sleep(chance.uniform(0.2, 0.8) / RATE)
+
+
+def visiting(redis: str) -> socket.socket:
+    asking = socket.create_connection((ADDRESS, int(redis)), source_address=("127.0.2.1", 0))
+    asking.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return asking
 
 
 def connect(port: str, rate: str, seconds: str, first: str, sources: str) -> None:
