@@ -179,7 +179,7 @@ def test_an_os_sets_sysctls_that_a_namespace_has(name):
 @pytest.mark.parametrize("name", OSES)
 def test_a_fresh_namespace_takes_every_sysctl(name):
     sysctls = CATALOG.oses[name].sysctls
-    script = "".join(
+    script = "ip link add eth0 type veth peer name outside\n" + "".join(
         f"printf '%s' '{value}' > /proc/sys/{key.replace('.', '/')}; cat /proc/sys/{key.replace('.', '/')}\n"
         for key, value in sysctls.items()
     )
