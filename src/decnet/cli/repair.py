@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 LOCKED, UNKNOWN = 75, 6
 """Another command is at work on the network (EX_TEMPFAIL of sysexits.h); the network is not in the state."""
+_OWN = ("supervisor (pid ", "supervisor's guard (pid ")
+"""How a cause begins that is the supervisor's own; a decoy's begins with its name and a colon."""
 
 
 @click.command("repair", hidden=True, epilog="Example: decnet repair office")
@@ -34,12 +36,11 @@ def command(name: str, causes: tuple[str, ...], again: bool, state_dir: Path) ->
     from decnet.cli.pipeline import world
     from decnet.errors import LockHeld
 
-    heard = "; ".join(causes)
     try:
         with world(name, state_dir) as machine, state.lock(state_dir, name, "repair"):
             before = state.read(state_dir, name)
             if before.identity is None:
-                _tell(name, state_dir, () if again else _lost(name, heard))
+                _tell(name, state_dir, () if again else _lost(name, "; ".join(causes)))
                 raise SystemExit(UNKNOWN)
             observed = machine.observe(engine.expected(before))
             saved = engine.recover(before, observed)
@@ -47,7 +48,7 @@ def command(name: str, causes: tuple[str, ...], again: bool, state_dir: Path) ->
             machine.check(op.resource for op in plan.ops)
             with state.store(state_dir, name) as store:
                 outcome = engine.repair(plan, saved, machine, store)
-            _tell(name, state_dir, _events(name, plan, outcome, heard, again=again))
+            _tell(name, state_dir, _events(name, plan, outcome, causes, again=again))
     except LockHeld:
         raise SystemExit(LOCKED) from None
     raise SystemExit(outcome.exit_code)
@@ -64,22 +65,27 @@ def _tell(name: str, state_dir: Path, events: Iterator[Event] | tuple[Event, ...
         click.echo(f"{event.decoy or name}: {event.data}", file=sys.stderr)
 
 
-def _events(name: str, plan: Plan, outcome: Outcome, heard: str, *, again: bool) -> Iterator[Event]:
-    """One for each decoy, LAN or sink that drifted; one for what was heard of the network as a whole."""
-    from decnet.world import Kind
+def _events(
+    name: str, plan: Plan, outcome: Outcome, causes: tuple[str, ...], *, again: bool
+) -> Iterator[Event]:
+    """One for each decoy, LAN or sink that drifted; one for a supervisor that had to be replaced."""
+    heard = "; ".join(causes)
+    from decnet.engine import row_of
+    from decnet.world import Id, Kind
 
-    failed: dict[str, str] = {}
+    failed: dict[Id, str] = {}
     for op, why in (*outcome.failed, *outcome.skipped):
-        failed.setdefault(op.resource.id.owner, why)
+        failed.setdefault(row_of(op.resource.id), why)
     for row in plan.drift:
-        error = failed.get(row.resource.owner, "")
+        error = failed.get(row.resource, "")
         if error and again:
             continue
         decoy = row.resource.owner if row.resource.kind is Kind.DECOY else ""
         what = {} if decoy else {"resource": str(row.resource)}
         yield _event(name, decoy, "drift" if error else "repaired", row.reason, heard, error=error, **what)
-    if "supervisor" in heard:
-        yield _event(name, "", "repaired", heard, "")
+    for cause in causes:
+        if cause.startswith(_OWN):
+            yield _event(name, "", "repaired", cause, "")
 
 
 def _lost(name: str, heard: str) -> Iterator[Event]:

@@ -21,7 +21,7 @@ from decnet.engine.graph import Act, Op, label
 from decnet.engine.keep import KeptPlan, exactly, keep, kept
 from decnet.engine.limit import Limit
 from decnet.engine.neighbours import Taken, refuse, taken
-from decnet.engine.plan import Action, Change, Plan, Summary, plan
+from decnet.engine.plan import Action, Change, Plan, Summary, plan, row_of
 from decnet.engine.recover import expected, recover
 from decnet.engine.repair import repair, repair_plan
 from decnet.engine.report import plan_json, progress_json, recap_json, status_json
@@ -77,6 +77,7 @@ __all__ = [
     "render_recap",
     "repair",
     "repair_plan",
+    "row_of",
     "silent",
     "status",
     "status_json",

@@ -130,7 +130,7 @@ def _rows(
 ) -> tuple[tuple[Change, ...], tuple[Change, ...]]:
     owners: defaultdict[Id, list[Delta]] = defaultdict(list)
     for delta in deltas:
-        owners[_owner(delta.id)].append(delta)
+        owners[row_of(delta.id)].append(delta)
     changes: list[Change] = []
     drift: list[Change] = []
     for new, old in renamed(desired, saved.resources).items():
@@ -149,7 +149,7 @@ def _rows(
     return tuple(sorted(changes, key=_order)), tuple(drift)
 
 
-def _owner(id_: Id) -> Id:
+def row_of(id_: Id) -> Id:
     """What a row of the plan is about: the LAN, the sink, or the decoy that a resource belongs to."""
     return id_ if id_.kind in {Kind.LAN, Kind.SINK} else Id(Kind.DECOY, id_.owner)
 

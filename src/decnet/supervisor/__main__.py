@@ -12,6 +12,7 @@ import contextlib
 import fcntl
 import gc
 import os
+import resource
 import signal
 import sys
 import time
@@ -32,6 +33,8 @@ _BUSY = 75
 def main() -> None:
     """Become the one supervisor of a network, until told to quit."""
     options = _options()
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # it holds every listening socket of the network
     place = Place(options.network, options.state, options.run, options.events)
     lock = os.open(place.run_dir / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import resource
 import socket
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -39,32 +40,42 @@ class Keeper:
     def __init__(self, network: str) -> None:
         self._network = network
         self._kept: dict[tuple[str, str], Kept] = {}
+        self._room = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2
+        """A process that has been taken over could show sockets without end; the rest is for our own work."""
 
     def keep(self, pid: int, decoy: str, service: str, sockets: Sequence[socket.socket]) -> bool:
-        """Take a service's sockets, if each is what it ought to be; else close them and keep nothing of it."""
-        self.drop(decoy, service)
+        """Take a service's sockets, if each is what it ought to be and there is room; else close them."""
         ports = [_port(one) for one in sockets]
         kept = Kept(pid, tuple(port for port in ports if port), tuple(sockets))
-        if sockets and all(ports) and all(self.is_inside(one, decoy) for one in sockets):
-            self._kept[decoy, service] = kept
-            return True
-        kept.close()
-        return False
+        if not (
+            0 < len(sockets) <= self._room
+            and all(ports)
+            and all(self.is_inside(one, decoy) for one in sockets)
+        ):
+            kept.close()
+            return False
+        self.drop(decoy, service)
+        self._kept[decoy, service] = kept
+        self._room -= len(sockets)
+        return True
 
     def take(self, decoy: str, service: str, ports: Sequence[Port]) -> tuple[socket.socket, ...]:
         """Give a service's sockets away if they are for these ports and for the namespace of today; else close them."""
         kept = self._kept.pop((decoy, service), None)
         if kept is None:
             return ()
+        self._room += len(kept.sockets)
         if set(kept.ports) == set(ports) and all(self.is_inside(one, decoy) for one in kept.sockets):
             return kept.sockets
         kept.close()
         return ()
 
-    def drop(self, decoy: str, service: str) -> None:
-        """Close a service's sockets."""
-        kept = self._kept.pop((decoy, service), None)
-        if kept:
+    def drop(self, decoy: str, service: str, pid: int = 0) -> None:
+        """Close a service's sockets; with a ``pid`` only if they are that process's."""
+        kept = self._kept.get((decoy, service))
+        if kept and pid in (0, kept.pid):
+            del self._kept[decoy, service]
+            self._room += len(kept.sockets)
             kept.close()
 
     def drop_decoy(self, decoy: str) -> None:
@@ -88,7 +99,7 @@ class Keeper:
             return False
         try:
             return os.path.samestat(os.fstat(fd), namespaces.path(self._network, decoy).stat())
-        except OSError:
+        except (OSError, ValueError):  # no such namespace, or no name at all
             return False
         finally:
             os.close(fd)

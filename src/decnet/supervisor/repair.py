@@ -86,7 +86,7 @@ class Repairs:
                 self.trigger(cause)
             return self._pause
         if code in (0, UNKNOWN):
-            self._again = 0
+            self._again = int(code == UNKNOWN)  # that the state is gone has been told, once
             return max(self._look, took * _LOOK_SHARE)
         self._again += 1
         return min(_LONGEST_WAIT, 5.0 * 2.0**self._again)

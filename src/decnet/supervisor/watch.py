@@ -87,7 +87,7 @@ class Watch(Presence):
                 sockets = list(_sockets(descriptors))
                 self._keeper.keep(self.pid, notice.decoy, notice.service, sockets)
             case "gone":
-                self._keeper.drop(notice.decoy, notice.service)
+                self._keeper.drop(notice.decoy, notice.service, self.pid)
             case "want":
                 self._grant(notice)
 
