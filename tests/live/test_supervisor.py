@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from decnet.world import namespaces, sockets
 from tests.live.command import DECNET, Command
 from tests.live.lab import Lab, eventually, run
 
@@ -287,3 +288,71 @@ def test_the_unit_is_one_that_systemd_reads(tmp_path):
     unit = tmp_path / "decnet@lab.service"
     unit.write_text(run(DECNET, "unit"))
     assert run("systemd-analyze", "verify", str(unit), check=False) == ""
+
+
+class Pretender:
+    """A decoy process that is the test's own: it says what one that was taken over could say."""
+
+    def __init__(self, number: int):
+        self._listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._path = RUN / f"process-{number}.sock"
+        self._listening.bind(str(self._path))
+        self._listening.listen()
+        self._listening.settimeout(10)
+        self._connection, _ = self._listening.accept()
+        self._connection.settimeout(10)
+        assert json.loads(self._connection.recv(4096))["op"] == "watch"
+
+    def say(self, op: str, *sockets: socket.socket, **words: object) -> None:
+        fds = [one.fileno() for one in sockets]
+        socket.send_fds(self._connection, [json.dumps({"op": op, **words}).encode()], fds)
+
+    def want(self, **words: object) -> tuple[str, list[socket.socket]]:
+        self.say("want", number=1, **words)
+        message, descriptors, _, _ = socket.recv_fds(self._connection, 4096, 4)
+        return json.loads(message)["error"], [socket.socket(fileno=fd) for fd in descriptors]
+
+    def close(self) -> None:
+        self._path.unlink()
+        self._connection.close()
+        self._listening.close()
+
+
+def test_further_sockets_are_for_decoys_that_a_process_serves(decnet):
+    with namespaces.opened("healing", "web") as fd:
+        (own,) = sockets.listening(fd, [(4000, "tcp")])
+    before, process = supervisors(), Pretender(77)
+    try:
+        refused, none = process.want(decoy="web", service="x", proto="tcp")
+        assert (refused, none) == ("it does not serve that decoy", [])
+        with socket.create_server(("127.0.0.1", 0)) as foreign:
+            process.say("sockets", foreign, decoy="web", service="x", ports=[[4000, "tcp"]])
+        assert process.want(decoy="web", service="x", proto="tcp")[0]
+        process.say("sockets", own, decoy="web", service="x", ports=[[4000, "tcp"]])
+        error, (further,) = process.want(decoy="web", service="x", proto="tcp", port=4001)
+        assert error == ""
+        socket.create_connection(("198.51.100.20", 4001), timeout=5).close()
+        further.close()
+        for words in (
+            {"decoy": "db"},
+            {"decoy": "web", "port": 22},
+            {"decoy": "web", "port": 80000},
+            {"decoy": "web", "port": 4000},
+            {"decoy": "web", "proto": "raw"},
+            {"decoy": "../web"},
+            {"decoy": "web\0"},
+        ):
+            error, none = process.want(service="x", **{"proto": "tcp", **words})
+            assert error, words
+            assert none == []
+        process.say("gone", decoy="web", service="redis")  # another's: nothing comes of it
+        for nonsense in (b"\xff", b"{}", b"[]", b'{"op": 3}', b"x" * 60000):
+            socket.send_fds(process._connection, [nonsense], [own.fileno()])
+        error, (further,) = process.want(decoy="web", service="x", proto="udp")
+        assert (error, further.type) == ("", socket.SOCK_DGRAM)
+        further.close()
+    finally:
+        process.close()
+        own.close()
+    assert run("redis-cli", "-h", "198.51.100.20", "ping").strip() == "PONG"
+    eventually(lambda: supervisors() == before)  # a third is a child that is about to be something else

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import resource
 import signal
@@ -226,8 +227,8 @@ def own_folder(path: Path, uid: int) -> int:
     return folder
 
 
-_LINKS = {20, 40}
-"""ENOTDIR and ELOOP: what O_DIRECTORY with O_NOFOLLOW says of a link."""
+_LINKS = {errno.ENOTDIR, errno.ELOOP}
+"""What O_DIRECTORY with O_NOFOLLOW says of a link."""
 
 
 def _entered(folder: int, part: str, *, last: bool, uid: int) -> int:
