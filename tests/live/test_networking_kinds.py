@@ -9,9 +9,10 @@ import pytest
 
 from decnet.errors import MissingCapability, WorldError
 from decnet.world import Decoy, Driver, Lan, Link, check
-from decnet.world.linux import LinuxWorld
+from tests.live import worlds
 from tests.live.command import Command
 from tests.live.lab import Lab, Machine, eventually, run
+from tests.live.worlds import apply, seen
 
 pytestmark = pytest.mark.live
 
@@ -49,25 +50,8 @@ def peer(lab: Lab) -> Machine:
 
 @pytest.fixture
 def opened(lab: Lab, peer: Machine):
-    before = lab.snapshot()
-    with LinuxWorld("kinds", Path("/run/decnet/kinds"), Path("/run/events")) as world:
+    with worlds.opened(lab, "kinds") as world:
         yield world
-        world.remove_all()
-    after = lab.snapshot()
-    assert {key: after[key] for key in after if key != "files"} == {
-        key: before[key] for key in before if key != "files"
-    }
-
-
-def apply(opened: LinuxWorld, *resources) -> None:
-    for resource in resources:
-        if isinstance(resource, Link):
-            opened.create(Decoy(resource.decoy))
-        opened.create(resource)
-
-
-def seen(opened: LinuxWorld, *expected) -> set:
-    return {found for found in opened.observe(expected).resources.values() if not isinstance(found, Decoy)}
 
 
 def answers(machine: Machine, address: str) -> bool:

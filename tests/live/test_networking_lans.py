@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 
 import pytest
 
 from decnet.errors import WorldError
 from decnet.world import Decoy, Driver, Lan, Link, names
-from decnet.world.linux import LinuxWorld
+from tests.live import worlds
 from tests.live.lab import Lab, eventually, run
 from tests.live.wire import conversation, frames, frames_at
+from tests.live.worlds import apply, seen
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
 
@@ -49,25 +49,8 @@ def six(one: Link) -> Link:
 
 @pytest.fixture
 def wide(lab: Lab):
-    before = lab.snapshot()
-    with LinuxWorld(NETWORK, Path("/run/decnet/wide"), Path("/run/events")) as opened:
-        yield opened
-        opened.remove_all()
-    after = lab.snapshot()
-    assert {key: after[key] for key in after if key != "files"} == {
-        key: before[key] for key in before if key != "files"
-    }
-
-
-def apply(opened: LinuxWorld, *resources) -> None:
-    for resource in resources:
-        if isinstance(resource, Link):
-            opened.create(Decoy(resource.decoy))
-        opened.create(resource)
-
-
-def seen(opened: LinuxWorld, *expected) -> set:
-    return {found for found in opened.observe(expected).resources.values() if not isinstance(found, Decoy)}
+    with worlds.opened(lab, NETWORK) as world:
+        yield world
 
 
 def inside(decoy: str, *command: str) -> str:
