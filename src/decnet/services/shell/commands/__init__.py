@@ -23,6 +23,7 @@ TOPICS = (
     "processes",
     "users",
     "network",
+    "clients",
     "packages",
     "programs",
 )
