@@ -140,7 +140,7 @@ def test_whoever_is_killed_at_any_time(lab: Lab, decnet: Command, tmp_path: Path
     file.write_text(NETWORK + sink)
     supervised = Command(decnet.state)
     supervised("apply", file)
-    commands, until = [], time.monotonic() + 10
+    commands, killed, until = [], 0, time.monotonic() + 10
     while time.monotonic() < until:
         if draw.random() < 0.3:
             file.write_text(draw.choice((NETWORK, EDITED)) + draw.choice(("", sink)))
@@ -149,9 +149,11 @@ def test_whoever_is_killed_at_any_time(lab: Lab, decnet: Command, tmp_path: Path
         if pids := ours(lab):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(draw.choice(pids), signal.SIGKILL)
+                killed += 1
     for command in commands:
         with command:
             command.communicate(timeout=60)
+    assert killed > 10
     supervised("apply", "--lock-timeout", "60", file)
     eventually(lambda: decnet.json("plan", file)["drift"] == [], seconds=30)
     is_whole(decnet, file)
