@@ -137,7 +137,7 @@ with smtplib.SMTP(sys.argv[1]) as client:
 """
 
 
-def test_office(lab: Lab, tmp_path: Path):
+def test_office(lab: Lab, tmp_path: Path, request: pytest.FixtureRequest):
     """25 decoys on macvlan, with IPv6, two sinks, and every service that there is; an attacker and a collector outside."""
     run("mount", "-t", "tmpfs", "tmpfs", "/var/log")  # in the lab only
     decnet, file = Command(tmp_path / "state"), EXAMPLES / "office.ini"
@@ -148,6 +148,7 @@ def test_office(lab: Lab, tmp_path: Path):
     received.touch()
     inside = ("nsenter", "--net=/run/netns/attacker", sys.executable, "-c", RECEIVER, str(received))
     collector = subprocess.Popen(inside)
+    request.addfinalizer(lambda: (collector.kill(), collector.wait()))
     before = lab.snapshot()
     decnet("apply", "--yes", file)
     status = decnet.status("office")
@@ -180,7 +181,5 @@ def test_office(lab: Lab, tmp_path: Path):
     decnet("destroy", "--yes", "office")
     assert list(archive.glob("*.jsonl"))  # a log that was asked for is the user's
     assert lab.snapshot() == before
-    collector.kill()
-    collector.wait()
     lab.unplug(attacker)
     run("umount", "/var/log")
