@@ -161,6 +161,10 @@ def test_nothing_is_lost_while_the_server_is_away_and_everything_else_dies(decne
     for event in decnet.events("lab"):
         if event["decoy"]:
             written.setdefault(event["decoy"], []).append(event["id"])
+    last = {
+        ids[-1] for ids in written.values()
+    }  # delivered is in the server's hands: it writes in its own time
+    eventually(lambda: last <= {one["data"].get("id") for one in server.messages()}, seconds=60)
     arrived: dict[str, list[str]] = {}
     came = server.messages()
     for message in came:
