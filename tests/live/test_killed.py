@@ -96,6 +96,18 @@ def test_a_killed_first_apply(decnet: Command, tmp_path: Path, moment: str, numb
     decnet("destroy", "--yes", "struck")
 
 
+def test_a_link_without_its_address_is_what_two_kills_left(decnet: Command, tmp_path: Path):
+    file = tmp_path / "network.ini"
+    assert strike(decnet, "within", 1, "apply", "--no-supervisor", file) == -signal.SIGKILL
+    decnet("plan", file)
+    assert strike(decnet, "resolved", 0, "apply", "--no-supervisor", file) == -signal.SIGKILL
+    decnet("plan", file)
+    assert decnet.json("status", "struck", code=4)["decoys"]
+    decnet("apply", file)
+    is_whole(decnet, file)
+    decnet("destroy", "--yes", "struck")
+
+
 @pytest.mark.parametrize("number", range(16) if ALL else (0, 3, 6, 9))
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_a_killed_change(decnet: Command, tmp_path: Path, moment: str, number: int):

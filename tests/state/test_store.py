@@ -300,13 +300,21 @@ def test_a_rename_that_was_cut_off_is_remembered(folder):
     new = Decoy("www", identity="first")
     link = dataclasses.replace(next(one for one in RESOURCES if isinstance(one, Link)), decoy="www")
     with state.store(folder, "office") as store:
-        store.begin(ABOUT, IDENTITY)
-        store.expect([Entry(0, "create", new, "", SPAN), Entry(1, "create", link, "", SPAN)])
+        store.begin(ABOUT, IDENTITY, [Entry(0, "create", new, "", SPAN), Entry(1, "create", link, "", SPAN)])
         store.intend([Entry(0, "create", new, "", SPAN)])
     held = state.read(folder, "office").held()
     assert held.words == {"www": "first"}
     assert (held.addresses["www"], held.macs["www"]) == (IPv4Address("198.51.100.9"), link.mac)
     with state.store(folder, "office") as store:
-        store.begin(ABOUT, IDENTITY)
-        store.expect([Entry(0, "create", Decoy("plain"), "", SPAN)])
+        store.begin(ABOUT, IDENTITY, [Entry(0, "create", Decoy("plain"), "", SPAN)])
     assert "plain" not in state.read(folder, "office").held().words
+
+
+def test_a_link_that_was_found_without_addresses_holds_its_mac_alone(folder):
+    link = next(one for one in RESOURCES if isinstance(one, Link))
+    with state.store(folder, "office") as store:
+        store.begin(ABOUT, IDENTITY)
+        half = dataclasses.replace(link, address="", address6="")
+        store.finish([Effect(0, link.id, Saved(half, SPAN))])
+    held = state.read(folder, "office").held()
+    assert (held.addresses, held.addresses6, held.macs) == ({}, {}, {link.decoy: link.mac})

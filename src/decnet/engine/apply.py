@@ -19,8 +19,7 @@ from decnet.world import Id, Observed, World
 class Store(Protocol):
     """What is used of `decnet.state.writer.Store`."""
 
-    def begin(self, about: About, identity: Identity) -> int: ...
-    def expect(self, entries: Sequence[Entry]) -> None: ...
+    def begin(self, about: About, identity: Identity, planned: Sequence[Entry] = ()) -> int: ...
     def intend(self, entries: Sequence[Entry]) -> None: ...
     def finish(self, effects: Sequence[Effect], failures: Sequence[Failure] = ()) -> None: ...
     def resolve(self, found: dict[Id, Saved | None], *, unfinished: bool = False) -> None: ...
@@ -44,12 +43,14 @@ def apply(
 
     ``parallelism``, ``stop`` and ``fail_percent`` are those of `execute`. Raises `StateError`; what the machine refuses is in the outcome.
     """
+    nothing = what.empty and saved.known and what.about == saved.about
     if saved.intents or saved.unfinished:
-        store.resolve(resolved(saved))
-    if what.empty and saved.known and what.about == saved.about:
+        # Until the run that makes up for it has begun, what is missing is told by `status`.
+        store.resolve(resolved(saved), unfinished=not nothing)
+    if nothing:
         return Outcome()
-    store.begin(what.about, identity)
-    store.expect([Entry(op.number, op.act.value, op.resource, op.reason, op.span) for op in what.ops])
+    planned = [Entry(op.number, op.act.value, op.resource, op.reason, op.span) for op in what.ops]
+    store.begin(what.about, identity, planned)
     outcome = execute(
         what.ops, world, store, parallelism=parallelism, watch=watch, stop=stop, fail_percent=fail_percent
     )

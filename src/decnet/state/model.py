@@ -97,7 +97,9 @@ class Snapshot:
             for resource in (*self._coming(), *(saved.resource for saved in self.resources.values())):
                 match resource:
                     case Link(decoy=decoy, address=address, mac=mac, address6=address6):
-                        addresses[decoy] = IPv4Interface(address).ip
+                        # A link that was found as a killed run left it may not have its addresses yet.
+                        if address:
+                            addresses[decoy] = IPv4Interface(address).ip
                         if address6:
                             addresses6[decoy] = IPv6Interface(address6).ip
                         macs[decoy] = mac

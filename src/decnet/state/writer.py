@@ -41,10 +41,11 @@ class Store:
         with guarded(self._path):
             return snapshot(self._connection, self._path, self.network)
 
-    def begin(self, about: About, identity: Identity) -> int:
+    def begin(self, about: About, identity: Identity, planned: Sequence[Entry] = ()) -> int:
         """Begin a run: the serial goes up; a network that is new gets its lineage and this identity for good.
 
-        What earlier runs did not bring about is for this one's plan to say.
+        ``planned`` is all that it is to do, and still missing if it does not come to its end; what earlier runs did
+        not bring about is of no account any more.
         """
         table = schema.network
         fresh = {"file": about.file, "env": about.env, "runtime": about.runtime, "format": schema.FORMAT}
@@ -66,6 +67,7 @@ class Store:
                 select(table.c.serial).where(table.c.name == self.network)
             ).scalar_one()
             self._settle((PLANNED, "failed"))
+            self._note(planned, PLANNED)
         return self._serial
 
     def introduce(self, about: About, identity: Identity) -> None:
@@ -83,13 +85,10 @@ class Store:
         with guarded(self._path), self._connection.begin():
             self._connection.execute(new.on_conflict_do_update(index_elements=[table.c.name], set_=values))
 
-    def expect(self, entries: Sequence[Entry]) -> None:
-        """Write down all that this run is to do: what is still missing if it does not come to its end."""
-        self._note(entries, PLANNED)
-
     def intend(self, entries: Sequence[Entry]) -> None:
         """Write down what is about to be done."""
-        self._note(entries, OPEN)
+        with guarded(self._path), self._connection.begin():
+            self._note(entries, OPEN)
 
     def _note(self, entries: Sequence[Entry], state: str) -> None:
         if not entries:
@@ -112,12 +111,11 @@ class Store:
             }
             for entry in entries
         ]
-        with guarded(self._path), self._connection.begin():
-            noted = insert(schema.journal)
-            again = {"state": noted.excluded.state, "time": noted.excluded.time}
-            self._connection.execute(noted.on_conflict_do_update(set_=again), rows)
-            # Before the act: of a run that is killed right after it, the state has the content all the same.
-            self._keep((entry.resource, entry.content) for entry in entries)
+        noted = insert(schema.journal)
+        again = {"state": noted.excluded.state, "time": noted.excluded.time}
+        self._connection.execute(noted.on_conflict_do_update(set_=again), rows)
+        # Before the act: of a run that is killed right after it, the state has the content all the same.
+        self._keep((entry.resource, entry.content) for entry in entries)
 
     def finish(self, effects: Sequence[Effect], failures: Sequence[Failure] = ()) -> None:
         """Write down what was done, with what is saved from now on, and what failed."""
