@@ -9,10 +9,10 @@ APT    := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get
 
 # Programs that the tests use as clients, scanners and reference servers, and the packages they come from. While they are
 # installed a policy-rc.d keeps their services from starting (invoke-rc.d(8)).
-TEST_PACKAGES := apache2-bin arping busybox-static curl inetutils-telnet iproute2 iputils-ping libglib2.0-0 \
-                 libjson-c5 libnet-ssleay-perl libsasl2-modules libwrap0 nftables nginx-light nmap openssh-client \
-                 openssh-server openssh-sftp-server postfix procps redis-server redis-tools sasl2-bin sshpass swaks \
-                 tcpdump
+TEST_PACKAGES := apache2-bin arping busybox-static curl docker.io inetutils-telnet iproute2 iputils-ping libglib2.0-0 \
+                 libjson-c5 libnet-ssleay-perl libsasl2-modules libwrap0 mmdebstrap nftables nginx-light nmap \
+                 openssh-client openssh-server openssh-sftp-server postfix procps redis-server redis-tools sasl2-bin \
+                 sshpass swaks tcpdump
 
 quickstart: $(BIN)/decnet  ## set up, apply examples/quickstart.ini, touch a decoy, show status and events
 	@command -v curl >/dev/null || { $(APT) update -qq; $(APT) install -y -qq curl >/dev/null; }
@@ -26,7 +26,7 @@ quickstart: $(BIN)/decnet  ## set up, apply examples/quickstart.ini, touch a dec
 test: setup-test lint  ## set up (system packages included), lint, and run every test this machine can run
 	DECNET_BENCH_SECONDS=3 $(BIN)/pytest -m bench -n0 tests/bench
 	$(BIN)/pytest
-	$(BIN)/pytest -m "live or fuzz"
+	$(BIN)/pytest -m "live or fuzz or docker"
 
 lint: $(VENV)/.test  ## format, rules, types, layers
 	$(BIN)/ruff format --check src tests

@@ -1,0 +1,112 @@
+"""A Docker Engine of the lab's own: Debian's, in the lab's namespace, with nothing of the machine's engine in it.
+
+Its images come from no registry: a base is made of Debian's packages once, and kept as an archive.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import pytest
+
+from tests.live.lab import eventually, run
+
+CACHE = Path.home() / ".cache" / "decnet-tests" / "images"
+SUITE = "bookworm"
+BASE = "debian:12"
+"""What the distro profile ``debian`` names as its image."""
+HOST = "unix:///run/docker.sock"
+
+
+def base_archive() -> Path:
+    """The file system of a minimal Debian 12, made at the first call (20 s). Skips where it cannot be made."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    archive = CACHE / f"{SUITE}.tar"
+    with (CACHE / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not archive.exists():
+            if shutil.which("mmdebstrap") is None:
+                pytest.skip("no mmdebstrap here to make a base image with")
+            fresh = archive.with_suffix(".new.tar")
+            run("mmdebstrap", "--quiet", "--variant=minbase", SUITE, str(fresh), timeout=300)
+            fresh.rename(archive)
+    return archive
+
+
+@contextlib.contextmanager
+def started(data: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """An engine in this thread's namespaces, on ``/run/docker.sock``, which keeps its things in ``data``."""
+    if shutil.which("dockerd") is None:
+        pytest.skip("no dockerd here")
+    log = data / "dockerd.log"
+    data.mkdir(parents=True, exist_ok=True)
+    command = (
+        "dockerd",
+        f"--data-root={data / 'root'}",
+        "--exec-root=/run/docker-exec",
+        f"--host={HOST}",
+        "--pidfile=/run/dockerd.pid",
+        "--bridge=none",
+        "--iptables=false",
+        "--ip6tables=false",
+        "--live-restore=false",
+    )
+    with log.open("ab") as out:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+    try:
+        eventually(lambda: answers(process, log), seconds=60)
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def answers(process: subprocess.Popen[bytes], log: Path) -> bool:
+    assert process.poll() is None, log.read_text()[-4000:]
+    with socket.socket(socket.AF_UNIX) as door:
+        if door.connect_ex(HOST.removeprefix("unix://")):
+            return False
+    with client_of(60) as client:
+        return bool(client.ping())
+
+
+@contextlib.contextmanager
+def client_of(seconds: int) -> Iterator[docker.DockerClient]:
+    with contextlib.closing(docker.DockerClient(base_url=HOST, version="1.41", timeout=seconds)) as client:
+        yield client
+
+
+@contextlib.contextmanager
+def engine_of_a_module(archive: Path) -> Iterator[docker.DockerClient]:
+    """The engine of a test module, with the base image in it."""
+    data = Path(tempfile.mkdtemp(prefix="decnet-docker-", dir="/var/tmp"))
+    before = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("DOCKER_")}
+    try:
+        with started(data), client_of(120) as client:
+            repository, _, tag = BASE.partition(":")
+            run("docker", "import", str(archive), f"{repository}:{tag}", timeout=120)
+            yield client
+    finally:
+        os.environ.update(before)
+        for mount in reversed(_mounts(data)):
+            run("umount", "--lazy", mount, check=False)
+        shutil.rmtree(data, ignore_errors=True)
+
+
+def _mounts(folder: Path) -> list[str]:
+    lines = Path("/proc/self/mounts").read_text().splitlines()
+    return [line.split()[1] for line in lines if line.split()[1].startswith(str(folder))]
