@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 
 from decnet import engine, state
-from decnet.engine import Outcome, desired
-from decnet.engine.desired import is_alone
+from decnet.engine import Outcome, placement
 from decnet.engine.execute import execute
+from decnet.engine.placement import is_alone
 from decnet.engine.recover import resolved
 from decnet.errors import InvalidInput
 from decnet.events.sinks import FileSetting, SyslogSetting
@@ -222,7 +222,7 @@ def _unplug(world: FakeWorld, lan_: Lan) -> None:
     """A bridge that goes leaves its links on nothing."""
     now = world.resources[lan_.id]
     assert isinstance(now, Lan)
-    left = {desired.bridge(world.network, now.name, number) for number in range(now.bridges)}
+    left = {placement.bridge(world.network, now.name, number) for number in range(now.bridges)}
     for link in list(world.resources.values()):
         plugged = isinstance(link, Link) and (link.lan, link.driver) == (now.name, Driver.BRIDGE)
         if plugged and link.parent not in left:
@@ -241,7 +241,7 @@ def look_at(world: FakeWorld) -> Look:
 def _plain(resource: Resource) -> Resource:
     match resource:
         case Service():
-            own = desired.FIRST_ALONE if is_alone(resource.process) else 0
+            own = placement.FIRST_ALONE if is_alone(resource.process) else 0
             return dataclasses.replace(resource, process=own)
         case Link(driver=Driver.BRIDGE):
             return dataclasses.replace(resource, parent=re.sub("^dl.*", "bridge", resource.parent))

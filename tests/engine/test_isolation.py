@@ -34,6 +34,12 @@ def test_a_decoy_of_its_own_has_a_process_that_no_other_gets(site):
     assert processes(site) == {"b": 0, "c": 1001, "d": 1000}
 
 
+def test_a_process_that_several_share_has_no_bounds(site):
+    bounded = dataclasses.replace(decoy("a", 1, "ssh"), bounds=Bounds(memory=1 << 28))
+    site.apply(network(bounded, decoy("b", 2, "ssh")))
+    assert {one.bounds for one in site.world.resources.values() if isinstance(one, Service)} == {Bounds()}
+
+
 def test_moving_one_decoy_restarts_its_services_and_nobody_else_s(site):
     site.apply(network(decoy("a", 1, "ssh", "http"), decoy("b", 2, "ssh")))
     plan = site.plan(network(alone(decoy("a", 1, "ssh", "http")), decoy("b", 2, "ssh")))

@@ -5,7 +5,7 @@ from ipaddress import IPv6Address, IPv6Network
 
 import pytest
 
-from decnet.engine import desired
+from decnet.engine import placement
 from decnet.errors import WorldError
 from decnet.spec import LanDriver
 from decnet.world import Id, Kind, Link, names
@@ -21,12 +21,12 @@ MOST = 20
 
 @pytest.fixture
 def site(tmp_path, monkeypatch):
-    monkeypatch.setattr(desired, "DECOYS_PER_BRIDGE", MOST)
+    monkeypatch.setattr(placement, "DECOYS_PER_BRIDGE", MOST)
     return Site(tmp_path / "state")
 
 
 def test_a_bridge_has_ports_left_for_its_trunks():
-    assert desired.DECOYS_PER_BRIDGE + names.MOST_BRIDGES < 1023
+    assert placement.DECOYS_PER_BRIDGE + names.MOST_BRIDGES < 1023
 
 
 def fleet(*numbers: int, **fields):

@@ -9,7 +9,7 @@ import pytest
 
 from decnet import engine, state
 from decnet.engine import Action, State
-from decnet.engine.desired import DECOYS_PER_PROCESS
+from decnet.engine.placement import DECOYS_PER_PROCESS
 from decnet.errors import InvalidInput
 from decnet.spec import Runtime
 from decnet.state import About, Entry, Saved, Snapshot

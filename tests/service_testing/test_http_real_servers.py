@@ -18,6 +18,7 @@ import pytest
 from decnet.services import personas
 from decnet.services.http import Http
 from decnet.services.service import Setting
+from tests.debian import unpacked
 from tests.service_testing.conftest import Running, Serve
 
 pytestmark = pytest.mark.live
@@ -178,7 +179,7 @@ async def lay_out(running: Running, root: Path) -> None:
 
 
 APACHE_CONF = """
-ServerRoot /etc/apache2
+ServerRoot {debian}/etc/apache2
 ServerName web01.example.com
 PidFile {folder}/pid
 DefaultRuntimeDir {folder}
@@ -189,12 +190,15 @@ LoadModule mpm_event_module /usr/lib/apache2/modules/mod_mpm_event.so
 {modules}
 User www-data
 Group www-data
+ThreadLimit 128
+ThreadsPerChild 128
+MaxRequestWorkers 128
 KeepAlive On
 KeepAliveTimeout 5
 MaxKeepAliveRequests 100
 TypesConfig /etc/mime.types
-IncludeOptional mods-available/deflate.conf
-IncludeOptional conf-available/security.conf
+Include mods-available/deflate.conf
+Include conf-available/security.conf
 <FilesMatch "^\\.ht">
 Require all denied
 </FilesMatch>
@@ -270,7 +274,7 @@ async def test_apache_answers_byte_by_byte_as_the_real_one(serve: Serve, folder:
         f"LoadModule {one}_module /usr/lib/apache2/modules/mod_{one}.so" for one in MODULES.split()
     )
     conf = folder / "apache.conf"
-    conf.write_text(APACHE_CONF.format(folder=folder, port=port, modules=modules))
+    conf.write_text(APACHE_CONF.format(folder=folder, port=port, modules=modules, debian=unpacked("apache2")))
     daemon = subprocess.Popen(
         ["/usr/sbin/apache2", "-f", conf, "-D", "FOREGROUND"],
         env={**os.environ, "APACHE_LOG_DIR": str(folder)},

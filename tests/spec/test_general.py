@@ -38,7 +38,7 @@ def test_defaults_of_a_lan(
 def test_defaults_of_a_network() -> None:
     built = network(WEB)
     assert (built.name, built.seed, built.domain, built.timezone) == ("network", "", "", "UTC")
-    assert built.runtime is Runtime.NETNS
+    assert built.runtime is Runtime.AUTO
     assert built.warnings == ()
 
 
@@ -101,7 +101,6 @@ def test_a_lan_without_decoys_is_not_made() -> None:
     ("general", "code"),
     [
         ("driver = ipvlan", "no-interface"),
-        ("runtime = docker", "unsupported"),
         ("driver = token-ring", "unknown-driver"),
         ("runtime = vm", "unknown-runtime"),
         ("driver = bridge\ninterface = eth0", "driver-conflict"),

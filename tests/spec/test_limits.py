@@ -36,9 +36,9 @@ def test_bounds_of_a_process(text: str, bounds: Bounds):
     assert given(text).bounds == bounds
 
 
-def test_a_shared_process_has_no_bounds():
+def test_bounds_are_of_whatever_carries_the_decoy_and_limits_of_its_services():
     (decoy,) = decoys("[w]\nservices = redis\nlimits = memory=256M, connections=7\n").values()
-    assert (decoy.bounds, decoy.limits.connections) == (Bounds(), 7)
+    assert (decoy.bounds, decoy.limits.connections) == (Bounds(256 << 20), 7)
 
 
 @pytest.mark.parametrize(

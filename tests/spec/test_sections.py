@@ -158,7 +158,7 @@ def test_what_has_its_effect_is_not(text: str) -> None:
         ("[w]\narchetype = web\n", "unknown-archetype"),
         ("[w]\nservices = http\ndistro = debain\n", "unknown-distro"),
         ("[w]\nservices = http\nos = linxu\n", "unknown-os"),
-        ("[w]\nservices = http\nruntime = docker\n", "unsupported"),
+        ("[w]\nservices = http\nruntime = podman\n", "unknown-runtime"),
         (f"[w]\nservices = http\nuptime = {'9' * 300_000}\n", "too-large"),
     ],
 )

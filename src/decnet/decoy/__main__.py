@@ -3,11 +3,12 @@
 The order matters, each step needs what a later one takes away:
 
 1. imports, which read files;
-2. a view of the machine with nothing in it (`decnet.decoy.view`), which needs root;
-3. no privilege any more (`decnet.decoy.privileges`);
-4. listen() on the control socket: the kernel notes who calls it, and the privileged side goes by that;
-5. the event loop, which makes a socket pair and an epoll descriptor for itself;
-6. the filter of system calls (`decnet.decoy.seccomp`), under which neither could be made.
+2. the container it belongs in, if there is one (`decnet.decoy.cell`);
+3. a view of the machine with nothing in it (`decnet.decoy.view`), which needs root;
+4. no privilege any more (`decnet.decoy.privileges`);
+5. listen() on the control socket: the kernel notes who calls it, and the privileged side goes by that;
+6. the event loop, which makes a socket pair and an epoll descriptor for itself;
+7. the filter of system calls (`decnet.decoy.seccomp`), under which neither could be made.
 
 Then it says that it is ready, and only then the first socket with an attacker at its other end is handed to it. A step
 that the machine refuses ends the process, with a sentence on stderr that the privileged side passes on.
@@ -26,7 +27,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from decnet.decoy import seccomp, view
+from decnet.decoy import cell, seccomp, view
 from decnet.decoy.control import Control
 from decnet.decoy.fleet import Fleet, preload
 from decnet.decoy.loop import Loop
@@ -44,6 +45,8 @@ def main() -> None:
     control = socket.socket(fileno=options.control_fd)
     try:
         library = seccomp.library()
+        if options.cell_fd >= 0:
+            cell.enter(options.cell_fd, options.group_fds)
         events = view.enter(options.events_fd, options.uid)
         drop(options.uid)
         control.listen(_BACKLOG)
@@ -80,6 +83,10 @@ def _teller(network: str, sink: FileSink) -> Callable[[asyncio.AbstractEventLoop
     return tell
 
 
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(map(int, filter(None, text.split(","))))
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="decnet-decoy", description="Serves decoys. Started by decnet itself."
@@ -87,6 +94,8 @@ def _options() -> argparse.Namespace:
     for name in ("control-fd", "events-fd", "ready-fd", "uid", "number"):
         parser.add_argument(f"--{name}", type=int, required=True)
     parser.add_argument("--network", required=True)
+    parser.add_argument("--cell-fd", type=int, default=-1, help="process namespace of its container")
+    parser.add_argument("--group-fds", type=_numbers, default=(), help="cgroup.procs files of its container")
     return parser.parse_args()
 
 

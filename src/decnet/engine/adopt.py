@@ -8,7 +8,7 @@ from decnet.engine.desired import Desired
 from decnet.engine.recover import as_found
 from decnet.errors import Span
 from decnet.state import Effect, Saved
-from decnet.world import Decoy, Kind, Observed, Resource, Service, Sink
+from decnet.world import Decoy, Kind, Observed, bundle_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,8 @@ def adoption(desired: Desired, observed: Observed) -> Adoption:
         declared = desired.resources.get(id_)
         found = as_found(declared.resource, actual) if declared else actual
         span = declared.span if declared else Span("", 0)
-        content = declared.content if declared and _bundle(declared.resource) == _bundle(found) else None
+        content = declared.content if declared and bundle_of(declared.resource) == bundle_of(found) else None
         effects.append(Effect(number, id_, Saved(found, span), content))
     there = {one.name for one in observed.resources.values() if isinstance(one, Decoy)}
     named = {id_.owner for id_ in desired.resources if id_.kind is Kind.DECOY}
     return Adoption(tuple(effects), tuple(sorted(named - there)), tuple(sorted(there - named)))
-
-
-def _bundle(resource: Resource) -> str:
-    return resource.bundle if isinstance(resource, Service | Sink) else ""

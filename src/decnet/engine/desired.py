@@ -4,35 +4,30 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address, IPv6Network
 from typing import Any
 
 import msgspec
 
+from decnet.engine.placement import bridges_of, is_alone, processes_of
 from decnet.errors import Span
 from decnet.events.sinks import SinkBundle, SyslogSetting
 from decnet.render import Bundle
+from decnet.services.limits import Bounds
 from decnet.spec import Decoy as DecoySpec
-from decnet.spec import Isolation, LanDriver, Network, Runtime
 from decnet.spec import Lan as LanSpec
+from decnet.spec import LanDriver, Network, Runtime, container
 from decnet.spec import Sink as SinkSpec
+from decnet.spec.container import Container
 from decnet.state import About, Snapshot
-from decnet.world import Decoy, Driver, Id, Lan, Link, Resource, Service, Sink, Stack
-from decnet.world.names import MOST_BRIDGES, bridge
+from decnet.world import Decoy, Driver, Id, Kind, Lan, Link, Resource, Service, Sink, Stack, bundle_of
+from decnet.world.names import bridge
 
-DECOYS_PER_PROCESS = 500
-"""A process is 46 MB before it serves its first decoy, which is 0.09 MB for each of so many. When it dies, they all drop
-their sessions, and it takes seconds until the last of them answers again."""
-FIRST_ALONE = 1000
-"""Processes with a number from here on serve one decoy each (`isolation = decoy`)."""
 LINK = "eth0"
 _PROCESS = ("isolation", "limits")
 """Keys of a decoy that its services follow."""
-DECOYS_PER_BRIDGE = 1000
-"""A bridge takes 1,023 ports; the rest are for trunks to further bridges and for machines that are plugged in by hand."""
 _DRIVERS = {
     LanDriver.BRIDGE: Driver.BRIDGE,
     LanDriver.MACVLAN: Driver.MACVLAN,
@@ -41,10 +36,27 @@ _DRIVERS = {
 
 
 @dataclass(frozen=True, slots=True)
+class Docker:
+    """What there is of Docker: whether an engine is there for ``auto``, and its images.
+
+    ``tags`` has the image that each distro's recipe makes, ``images`` the ids of those that are there. ``default`` is
+    the distro of decoys that have none.
+    """
+
+    there: bool = False
+    tags: Mapping[str, str] = field(default_factory=dict)
+    images: Mapping[str, str] = field(default_factory=dict)
+    default: str = "debian"
+
+
+NO_DOCKER = Docker()
+
+
+@dataclass(frozen=True, slots=True)
 class Declared:
     """A resource that the file declares. ``spans`` by INI key; ``secrets`` are the keys not to be shown.
 
-    ``content`` is a service's bundle, whose hash is ``resource.bundle``.
+    ``content`` is what a resource is made of beside its fields, whose hash is `bundle_of` it.
     """
 
     resource: Resource
@@ -63,31 +75,38 @@ class Desired:
 
 
 def declare(
-    network: Network, bundles: Mapping[tuple[str, str], Bundle], saved: Snapshot | None = None
+    network: Network,
+    bundles: Mapping[tuple[str, str], Bundle],
+    saved: Snapshot | None = None,
+    docker: Docker = NO_DOCKER,
 ) -> Desired:
     """A network's resources.
 
-    ``saved`` keeps what is chosen once: the runtime of ``auto``, which process serves a decoy, and which bridge of a
-    LAN it is plugged into.
+    ``saved`` keeps what is chosen once: the runtime of ``auto``, which process serves a decoy, which bridge of a LAN
+    it is plugged into, and which image of its tag its container is made from.
     """
-    runtime = _runtime(network.runtime, saved)
-    processes = _processes(network.decoys, saved)
-    bridges = _bridges(network, saved)
-    lans = {lan.name: _lan(lan, bridges) for lan in network.lans}
+    runtime = chosen_runtime(network.runtime, saved, docker)
+    contained = {decoy.name for decoy in network.decoys if runtime_of(decoy, runtime) is Runtime.DOCKER}
+    processes = processes_of(network.decoys, contained, saved)
+    bridges = bridges_of(network, contained, saved)
+    crowded = {decoy.lan for decoy in network.decoys if decoy.name in contained}
+    lans = {lan.name: _lan(lan, bridges, docker=lan.name in crowded) for lan in network.lans}
     resources = {lan.resource.id: lan for lan in lans.values()}
     specs = {lan.name: lan for lan in network.lans}
     secrets: dict[str, frozenset[str]] = {}
     for decoy in network.decoys:
-        own = runtime if decoy.runtime is Runtime.AUTO else decoy.runtime.value
-        for declared in _decoy(network.name, decoy, specs[decoy.lan], own, bridges[decoy.lan]):
+        made_of = _container(network, decoy, docker, saved) if decoy.name in contained else None
+        for declared in _decoy(network.name, decoy, specs[decoy.lan], made_of, bridges[decoy.lan]):
             resources[declared.resource.id] = declared
         for service in decoy.services:
             bundle = bundles[decoy.name, service.name]
             ports = tuple(sorted((port.number, port.proto) for port in service.ports))
             if service.type.name not in secrets:
                 secrets[service.type.name] = _secrets(service.type.persona)
+            number = processes[decoy.name]
+            bounds = decoy.bounds if is_alone(number) else Bounds()
             resource = Service(
-                decoy.name, service.name, ports, bundle.hash, processes[decoy.name], decoy.bounds
+                decoy.name, service.name, ports, bundle.hash, number, bounds, docker=decoy.name in contained
             )
             spans = {**{key: decoy.spans[key] for key in _PROCESS if key in decoy.spans}, **service.spans}
             resources[resource.id] = Declared(
@@ -99,7 +118,7 @@ def declare(
         kind = "syslog" if isinstance(setting, SyslogSetting) else "file"
         made = Sink(name, kind, setting.target, hashlib.blake2b(content, digest_size=20).hexdigest())
         resources[made.id] = Declared(made, sink.span, sink.spans, content)
-    return Desired(About(network.name, network.file, network.env, runtime), resources)
+    return Desired(About(network.name, network.file, network.env, runtime.value), resources)
 
 
 def _sink_content(sink: SinkSpec, network: Network) -> bytes:
@@ -107,13 +126,44 @@ def _sink_content(sink: SinkSpec, network: Network) -> bytes:
     return msgspec.json.encode(SinkBundle(sink.name, sink.setting, hostnames), order="deterministic")
 
 
-def _runtime(asked: Runtime, saved: Snapshot | None) -> str:
+def chosen_runtime(asked: Runtime, saved: Snapshot | None, docker: Docker) -> Runtime:
+    """What carries decoys that do not say it themselves: ``auto`` is chosen once."""
     if asked is not Runtime.AUTO:
-        return asked.value
-    return (saved.about.runtime if saved else "") or Runtime.NETNS.value
+        return asked
+    if saved and saved.about.runtime:
+        return Runtime(saved.about.runtime)
+    return Runtime.DOCKER if docker.there else Runtime.NETNS
 
 
-def _lan(lan: LanSpec, bridges: Mapping[str, Mapping[str, int]]) -> Declared:
+def runtime_of(decoy: DecoySpec, chosen: Runtime) -> Runtime:
+    """What carries a decoy of a network with this choice."""
+    return chosen if decoy.runtime is Runtime.AUTO else decoy.runtime
+
+
+def _container(network: Network, decoy: DecoySpec, docker: Docker, saved: Snapshot | None) -> Container:
+    """What the container of a decoy is made of; its image is the one it has, while that has the same tag."""
+    distro = decoy.distro.name if decoy.distro else docker.default
+    tag = docker.tags[distro]
+    image = f"{tag}@{docker.images[tag]}" if tag in docker.images else tag
+    was = saved.resources.get(Id(Kind.DECOY, decoy.name)) if saved else None
+    content = saved.contents.get(bundle_of(was.resource)) if saved and was else None
+    if content:
+        pinned = container.decode(content)
+        image = pinned.image if pinned.tag == tag and pinned.image_id else image
+    return Container(
+        image,
+        decoy.hostname,
+        network.domain,
+        decoy.lan,
+        decoy.mac,
+        str(decoy.ip),
+        str(decoy.ip6 or ""),
+        decoy.bounds.pids,
+        tuple(sorted(decoy.os.sysctls.items())),
+    )
+
+
+def _lan(lan: LanSpec, bridges: Mapping[str, Mapping[str, int]], *, docker: bool) -> Declared:
     driver = _DRIVERS[lan.driver]
     resource = Lan(
         name=lan.name,
@@ -126,14 +176,17 @@ def _lan(lan: LanSpec, bridges: Mapping[str, Mapping[str, int]]) -> Declared:
         subnet6=str(lan.subnet6 or ""),
         address6=_with_prefix(lan.host6, lan.subnet6),
         bridges=max(bridges[lan.name].values(), default=0) + 1,
+        gateway=str(lan.gateway) if lan.gateway and docker else "",
+        docker=docker,
     )
     return Declared(resource, lan.span, lan.spans)
 
 
 def _decoy(
-    network: str, decoy: DecoySpec, lan: LanSpec, runtime: str, bridges: Mapping[str, int]
+    network: str, decoy: DecoySpec, lan: LanSpec, made_of: Container | None, bridges: Mapping[str, int]
 ) -> Iterator[Declared]:
     distro = decoy.distro.name if decoy.distro else ""
+    content, digest = container.encode(made_of) if made_of else (None, "")
     yield Declared(
         Decoy(
             decoy.name,
@@ -141,13 +194,15 @@ def _decoy(
             decoy.os.name,
             distro,
             decoy.group,
-            runtime,
+            (Runtime.DOCKER if made_of else Runtime.NETNS).value,
             decoy.protect,
             egress=decoy.egress,
             identity=decoy.identity,
+            container=digest,
         ),
         decoy.span,
         decoy.spans,
+        content,
     )
     yield Declared(
         Link(
@@ -164,6 +219,7 @@ def _decoy(
             mtu=lan.mtu,
             address6=_with_prefix(decoy.ip6, lan.subnet6),
             gateway6=str(lan.gateway6 or "") if decoy.ip6 else "",
+            docker=made_of is not None,
         ),
         decoy.span,
         decoy.spans,
@@ -175,81 +231,6 @@ def _with_prefix(address: IPv6Address | None, subnet: IPv6Network | None) -> str
     if address is None or subnet is None:
         return ""
     return f"{address}/{64 if address.is_link_local else subnet.prefixlen}"
-
-
-def _bridges(network: Network, saved: Snapshot | None) -> dict[str, dict[str, int]]:
-    """LAN → decoy → number of its bridge: as it was, else the first with room. Without an entry it is 0."""
-    there = _links(saved)
-    found: dict[str, dict[str, int]] = {lan.name: {} for lan in network.lans}
-    for lan in network.lans:
-        if lan.driver is not LanDriver.BRIDGE:
-            continue
-        decoys = [decoy.name for decoy in network.decoys if decoy.lan == lan.name]
-        first = bridge(network.name, lan.name, 0)
-        if len(decoys) <= DECOYS_PER_BRIDGE and all(
-            link.lan != lan.name or link.parent == first for link in there
-        ):
-            continue
-        numbers = {bridge(network.name, lan.name, number): number for number in range(MOST_BRIDGES)}
-        assigned = {
-            link.decoy: numbers[link.parent]
-            for link in there
-            if link.lan == lan.name and link.parent in numbers
-        }
-        kept = {name: assigned[name] for name in decoys if name in assigned}
-        load, number = Counter(kept.values()), 0
-        for name in decoys:
-            if name not in kept:
-                while load[number] >= DECOYS_PER_BRIDGE:
-                    number += 1
-                kept[name] = number
-                load[number] += 1
-        found[lan.name] = kept
-    return found
-
-
-def _links(saved: Snapshot | None) -> list[Link]:
-    """Links that were applied, or may have been by a run that was killed."""
-    if saved is None:
-        return []
-    known = (
-        *(entry.resource for entry in saved.intents),
-        *(was.resource for was in saved.resources.values()),
-    )
-    return [resource for resource in known if isinstance(resource, Link)]
-
-
-def _processes(decoys: Iterable[DecoySpec], saved: Snapshot | None) -> dict[str, int]:
-    """Decoy → number of its process: as it was while that is of the kind it asks for, else the first with room."""
-    assigned: dict[str, int] = {}
-    if saved:
-        intended = (entry.resource for entry in saved.intents)
-        for resource in (*intended, *(was.resource for was in saved.resources.values())):
-            if isinstance(resource, Service):
-                assigned[resource.decoy] = resource.process
-    alone = {decoy.name: decoy.isolation is Isolation.DECOY for decoy in decoys}
-    kept = {
-        name: assigned[name]
-        for name, own in alone.items()
-        if name in assigned and is_alone(assigned[name]) == own
-    }
-    load = Counter(kept.values())
-    shared, single = 0, FIRST_ALONE
-    for name, own in alone.items():
-        if name in kept:
-            continue
-        while own and load[single]:
-            single += 1
-        while not own and load[shared] >= DECOYS_PER_PROCESS:
-            shared += 1
-        kept[name] = single if own else shared
-        load[kept[name]] += 1
-    return kept
-
-
-def is_alone(process: int) -> bool:
-    """Whether the process of this number serves one decoy only."""
-    return process >= FIRST_ALONE
 
 
 def _secrets(persona: type[Any]) -> frozenset[str]:

@@ -15,6 +15,7 @@ from decnet.engine.desired import Declared
 from decnet.engine.diff import Delta, FieldChange
 from decnet.errors import Span
 from decnet.events.sinks import SinkBundle
+from decnet.spec import container
 from decnet.world import Kind, Lan, Link, Policy, Resource
 
 MASK = "***"
@@ -72,10 +73,7 @@ def change_details(delta: Delta, contents: Mapping[str, bytes], moved: frozenset
         for change in delta.changes:
             yield from _service(delta, declared, change, contents)
     else:
-        names = {change.name for change in delta.changes}
-        for change in delta.changes:
-            if change.name != "address" or "subnet" not in names:
-                yield _row(_KEYS.get(change.name, change.name), change, declared)
+        yield from _others(delta, declared, contents)
     if delta.found and not delta.changes:
         yield Detail(f"{_noun(declared.resource)} found on the machine", Policy.IGNORED, declared.span)
 
@@ -166,6 +164,27 @@ def _row(key: str, change: FieldChange, declared: Declared, prefix: str = "") ->
         declared.spans.get(key, declared.span),
         named,
     )
+
+
+def _others(delta: Delta, declared: Declared, contents: Mapping[str, bytes]) -> Iterator[Detail]:
+    names = {change.name for change in delta.changes}
+    for change in delta.changes:
+        if change.name == "container":
+            yield from _container(declared, contents.get(change.old), change)
+        elif change.name != "address" or "subnet" not in names:
+            yield _row(_KEYS.get(change.name, change.name), change, declared)
+
+
+def _container(declared: Declared, content: bytes | None, change: FieldChange) -> Iterator[Detail]:
+    """What a container is made of that nothing else of its decoy tells: the image, the domain."""
+    fields = []
+    if content and declared.content:  # else it has one under one of two runtimes
+        old, new = container.decode(content), container.decode(declared.content)
+        pairs = ((name, getattr(old, name), getattr(new, name)) for name in ("image", "domain"))
+        fields = [FieldChange(*pair, change.policy) for pair in pairs if pair[1] != pair[2]]
+    yield from (_row(field.name, field, declared) for field in fields)
+    if not fields:
+        yield Detail("its container is made anew", change.policy, declared.span, change, follows=True)
 
 
 def _link(delta: Delta, declared: Declared, link: Link, moved: frozenset[str]) -> Iterator[Detail]:

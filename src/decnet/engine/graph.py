@@ -7,14 +7,15 @@ round. A name, an address, a MAC or a port is free before it is taken anew. The 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from graphlib import TopologicalSorter
 
+from decnet.engine.desired import LINK
 from decnet.engine.steps import Step
 from decnet.errors import Span
-from decnet.world import Id, Kind, Link, Resource
+from decnet.world import Decoy, Id, Kind, Link, Resource
 
 
 class Act(StrEnum):
@@ -70,7 +71,7 @@ def ops(steps: Mapping[Id, Step]) -> tuple[Op, ...]:
         *((Act.REMOVE, id_) for id_ in sorted(removals, key=lambda i: _RANK[i.kind], reverse=True)),
         *((Act.CREATE, id_) for id_ in sorted(makings, key=lambda i: _RANK[i.kind])),
     ]
-    rebuilt = frozenset(id_.owner for id_, step in steps.items() if _BRIDGES in step.fields)
+    rebuilt = frozenset(id_.owner for id_, step in steps.items() if _EMPTY_FIRST & step.fields)
     waits = _Waits(removals, makings, {key: number for number, key in enumerate(ordered)}, rebuilt)
     made: list[Op] = []
     for number, (act, id_) in enumerate(ordered):
@@ -102,8 +103,8 @@ def sorter(all_ops: Iterable[Op]) -> TopologicalSorter[int]:
 
 _RANK = {kind: rank for rank, kind in enumerate(Kind)}
 _ON_LINKS = (Kind.LINK, Kind.STACK)
-_BRIDGES = "bridges"
-"""The field of a `Lan`."""
+_EMPTY_FIRST = frozenset({"bridges", "docker"})
+"""Fields of a `Lan`: a bridge or a Docker network that goes is empty before."""
 
 
 class _Waits:
@@ -116,7 +117,7 @@ class _Waits:
         numbers: Mapping[tuple[Act, Id], int],
         rebuilt: frozenset[str],
     ) -> None:
-        """``rebuilt`` are LANs whose number of bridges changes: one that goes is empty before."""
+        """``rebuilt`` are LANs of which a part may go."""
         self._rebuilt = rebuilt
         self._makings = makings
         self._numbers = numbers
@@ -132,6 +133,8 @@ class _Waits:
                 continue
             self._removed[id_.owner, id_.kind].append(number)
             if isinstance(resource, Link):
+                if resource.docker:  # it goes with its container
+                    number = numbers.get((Act.REMOVE, Id(Kind.DECOY, id_.owner)), number)
                 self._unplugged[resource.lan].append(number)
                 for address in filter(None, (resource.mac, resource.address, resource.address6)):
                     self._freed[address].append(number)
@@ -163,9 +166,9 @@ class _Waits:
                 link = self._makings[id_]
                 waits.update(self._made[id_.owner, Kind.DECOY])
                 if isinstance(link, Link):
-                    waits.update(self._made[link.lan, Kind.LAN])
-                    for address in filter(None, (link.mac, link.address, link.address6)):
-                        waits.update(self._freed[address])
+                    waits.update(self._below(link))
+            case Kind.DECOY:
+                waits.update(self._plugged(self._makings[id_]))
             case Kind.STACK:
                 waits.update(self._made[id_.owner, Kind.DECOY], self._made[id_.owner, Kind.LINK])
             case Kind.SERVICE:
@@ -176,6 +179,19 @@ class _Waits:
             case _:
                 pass
         return frozenset(waits)
+
+    def _below(self, link: Link) -> Iterator[int]:
+        """What a link stands on, and who has its addresses."""
+        yield from self._made[link.lan, Kind.LAN]
+        for address in filter(None, (link.mac, link.address, link.address6)):
+            yield from self._freed[address]
+
+    def _plugged(self, decoy: Resource) -> Iterator[int]:
+        """What a container waits for, which is made with its links; a namespace waits for nothing."""
+        if isinstance(decoy, Decoy) and decoy.container:
+            link = self._makings.get(Id(Kind.LINK, decoy.name, LINK))
+            if isinstance(link, Link):
+                yield from self._below(link)
 
     def _removals(self, id_: Id, *kinds: Kind) -> frozenset[int]:
         return frozenset(number for kind in kinds for number in self._removed[id_.owner, kind])

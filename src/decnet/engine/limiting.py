@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
-from decnet.engine.desired import is_alone
 from decnet.engine.diff import FieldChange
+from decnet.engine.placement import is_alone
 from decnet.ini.values import Duration, Size
 from decnet.services.limits import Bounds, Limits
 from decnet.spec import Isolation

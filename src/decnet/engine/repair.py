@@ -16,7 +16,7 @@ from decnet.engine.graph import Act, Op
 from decnet.engine.plan import Plan, plan
 from decnet.engine.recover import resolved
 from decnet.state import Effect, Entry, Failure, Saved, Snapshot
-from decnet.world import Decoy, Id, Observed, Resource, Service, Sink, World
+from decnet.world import Decoy, Id, Observed, Resource, World, bundle_of
 
 
 def repair_plan(saved: Snapshot, observed: Observed) -> Plan:
@@ -79,7 +79,8 @@ def _unmakeable(saved: Snapshot) -> list[Id]:
 
 
 def _lacks_content(resource: Resource, saved: Snapshot) -> bool:
-    return isinstance(resource, Service | Sink) and resource.bundle not in saved.contents
+    bundle = bundle_of(resource)
+    return bool(bundle) and bundle not in saved.contents
 
 
 def _makeable(ops: Sequence[Op], saved: Snapshot) -> list[Op]:
@@ -96,5 +97,5 @@ def _makeable(ops: Sequence[Op], saved: Snapshot) -> list[Op]:
 
 
 def _content(op: Op, contents: Mapping[str, bytes]) -> bytes | None:
-    resource = op.resource
-    return contents[resource.bundle] if isinstance(resource, Service | Sink) and op.needs_content else None
+    bundle = bundle_of(op.resource)
+    return contents[bundle] if bundle and op.needs_content else None

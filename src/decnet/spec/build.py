@@ -20,7 +20,7 @@ from decnet.spec.lans import DEFAULT_LAN, check_overlaps, lan
 from decnet.spec.leftovers import check_leftovers
 from decnet.spec.machine import Held, Machine
 from decnet.spec.members import Pattern, count, is_hostname
-from decnet.spec.model import Lan, Network, Runtime
+from decnet.spec.model import Lan, Network
 from decnet.spec.outline import Outline, outline
 from decnet.spec.presets import Preset, Sources, preset
 from decnet.spec.profiles import with_own_profiles
@@ -99,7 +99,7 @@ def build(
         seed=general.keys.seed,
         domain=general.keys.domain,
         timezone=general.keys.timezone,
-        runtime=Runtime.NETNS,
+        runtime=general.keys.runtime,
         lans=tuple(one for one in lans.values() if one.name in used),
         decoys=decoys,
         span=general.span,
@@ -149,10 +149,6 @@ def _check_general(general: Read[General], findings: Findings) -> None:
             general.at("domain"),
             "labels of letters, digits and inner hyphens, with dots between",
         )
-    if keys.runtime is Runtime.DOCKER:
-        findings.error(
-            "unsupported", "this version has no runtime docker", general.at("runtime"), "use netns"
-        )
     _check_later(general, findings)
 
 
@@ -165,10 +161,6 @@ def _check_later(read_keys: Read[General] | Read[DecoyKeys], findings: Findings)
 
 
 def _check_decoy(one: Preset, findings: Findings) -> None:
-    if one.read.keys.runtime is Runtime.DOCKER:
-        findings.error(
-            "unsupported", "this version has no runtime docker", one.read.at("runtime"), "use netns"
-        )
     _check_later(one.read, findings)
 
 

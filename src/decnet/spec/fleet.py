@@ -10,7 +10,6 @@ from decnet.catalog import Distro
 from decnet.draw import Draw
 from decnet.errors import Span
 from decnet.ini import did_you_mean
-from decnet.services.limits import Bounds
 from decnet.spec.addresses import Pool, Range, draw_mac, is_multicast, parse_mac
 from decnet.spec.egress import egress
 from decnet.spec.fleet6 import Addresses6, Place
@@ -217,7 +216,9 @@ class Fleet:
         mac = self._mac(seat)
         windows = preset.os.family == "windows"
         isolation = keys.isolation or setting.general.keys.isolation
-        limits, bounds = granted(preset.read, alone=isolation is Isolation.DECOY, findings=self._findings)
+        runtime = keys.runtime or setting.general.keys.runtime
+        alone = isolation is Isolation.DECOY or runtime is Runtime.DOCKER
+        limits, bounds = granted(preset.read, alone=alone, findings=self._findings)
         place = Place(seat.lan, ip, mac, windows, setting.identity.of(word, "ip6"))
         return Decoy(
             name=name,
@@ -231,7 +232,7 @@ class Fleet:
             distro=distro,
             archetype=preset.archetype.name if preset.archetype else "",
             services=services,
-            runtime=Runtime.NETNS,
+            runtime=keys.runtime or Runtime.AUTO,
             uptime=uptime,
             protect=keys.protect,
             egress=self._egress(preset),
@@ -241,7 +242,7 @@ class Fleet:
             ip6=self._six.address(name, place, preset.section.span),
             isolation=isolation,
             limits=limits,
-            bounds=bounds if isolation is Isolation.DECOY else Bounds(),
+            bounds=bounds,
         )
 
     def _egress(self, preset: Preset) -> tuple[str, ...]:

@@ -104,7 +104,7 @@ class Decoy:
     limits: Limits = field(default_factory=Limits)
     """What each of its services grants."""
     bounds: Bounds = field(default_factory=Bounds)
-    """What its process may take, where it has one of its own."""
+    """What its process, or its container, may take, where it has one of its own."""
     egress: tuple[str, ...] = ()
     """Connections it may open, as `decnet.spec.egress` writes them."""
 

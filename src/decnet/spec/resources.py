@@ -94,6 +94,10 @@ class Lan:
     address6: str = _field(Policy.LIVE, "")
     bridges: int = _field(Policy.LIVE, 1)
     """Bridges that together are this LAN: one takes 1,023 ports."""
+    gateway: str = _field(Policy.IGNORED, "")
+    """The router's address, where there is one."""
+    docker: bool = _field(Policy.LIVE, False)
+    """Whether a Docker network stands on it, for containers to be plugged into."""
 
     @property
     def parent(self) -> str:
@@ -123,6 +127,8 @@ class Decoy:
     egress: tuple[str, ...] = _field(Policy.LIVE, ())
     identity: str = _field(Policy.IGNORED, "")
     """Name that its identity is drawn from, where it is another than its own: it was renamed."""
+    container: str = _field(Policy.REPLACE, "")
+    """Content hash of its `decnet.spec.container.Container`; empty under another runtime."""
 
     @property
     def id(self) -> Id:
@@ -149,6 +155,8 @@ class Link:
     address6: str = _field(Policy.REPLACE, "")
     """IPv6 address with prefix length; empty is a decoy without IPv6."""
     gateway6: str = _field(Policy.LIVE, "")
+    docker: bool = _field(Policy.COMPUTED, False)
+    """Whether Docker makes it, with the container."""
 
     @property
     def id(self) -> Id:
@@ -181,6 +189,8 @@ class Service:
     bundle: str = _field(Policy.LIVE)
     process: int = _field(Policy.RESTART, 0)
     bounds: Bounds = _field(Policy.LIVE, Bounds())
+    docker: bool = _field(Policy.COMPUTED, False)
+    """Whether its process is in a container."""
 
     @property
     def id(self) -> Id:
@@ -202,6 +212,15 @@ class Sink:
 
 
 Resource = Lan | Decoy | Link | Stack | Service | Sink
+
+
+def bundle_of(resource: Resource) -> str:
+    """Hash of the content that a resource is made of; empty where it is made of its fields alone."""
+    match resource:
+        case Service(bundle=bundle) | Sink(bundle=bundle) | Decoy(container=bundle):
+            return bundle
+        case _:
+            return ""
 
 
 def policies(kind: type[Resource]) -> dict[str, Policy]:

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from decnet.errors import Span, StateError
 from decnet.spec import Identity
-from decnet.spec.resources import Id, Kind, Resource, Service, Sink
+from decnet.spec.resources import Id, Kind, Resource, bundle_of
 from decnet.state import schema
 from decnet.state.database import guarded, reading
 from decnet.state.documents import HASH_VERSION, decode, digest, encode
@@ -185,9 +185,9 @@ class Store:
 
     def _keep(self, contents: Iterable[tuple[Resource, bytes | None]]) -> None:
         blobs = [
-            {"hash": resource.bundle, "content": content}
+            {"hash": bundle_of(resource), "content": content}
             for resource, content in contents
-            if content is not None and isinstance(resource, Service | Sink)
+            if content is not None
         ]
         if blobs:
             self._connection.execute(insert(schema.blob).on_conflict_do_nothing(), blobs)
@@ -314,15 +314,13 @@ def _entries(connection: Connection, network: str, state: str) -> Iterator[Entry
 def _intended(connection: Connection) -> list[str]:
     """Bundles that some network's run is about to bring about, or was when it was killed."""
     table = schema.journal
-    kinds = (Kind.SERVICE.value, Kind.SINK.value)
+    kinds = (Kind.SERVICE.value, Kind.SINK.value, Kind.DECOY.value)
     statement = select(table.c.kind, table.c.document).where(table.c.state == OPEN, table.c.kind.in_(kinds))
     return list(_bundles(decode(kind, document) for kind, document in connection.execute(statement)))
 
 
 def _bundles(resources: Iterable[Resource]) -> Iterator[str]:
-    for resource in resources:
-        if isinstance(resource, Service | Sink):
-            yield resource.bundle
+    return filter(None, map(bundle_of, resources))
 
 
 def _row(network: str, saved: Saved) -> dict[str, object]:
@@ -335,7 +333,7 @@ def _row(network: str, saved: Saved) -> dict[str, object]:
         "document": document,
         "hash": digest(document),
         "hash_version": HASH_VERSION,
-        "blob": resource.bundle if isinstance(resource, Service | Sink) else None,
+        "blob": bundle_of(resource) or None,
         "file": saved.span.file,
         "line": saved.span.line,
     }

@@ -12,6 +12,7 @@ from decnet.spec.resources import (
     Service,
     Sink,
     Stack,
+    bundle_of,
     policies,
 )
 from decnet.world.api import Observed, World
@@ -30,5 +31,6 @@ __all__ = [
     "Sink",
     "Stack",
     "World",
+    "bundle_of",
     "policies",
 ]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import errno
 import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from decnet.decoy.protocol import Request, Running
 from decnet.errors import WorldError
@@ -14,6 +17,9 @@ from decnet.world.netlink import Socket
 from decnet.world.processes import Processes
 from decnet.world.shipping import Shipper
 
+if TYPE_CHECKING:
+    from decnet.world.docker.part import Docker
+
 _PORT_SECONDS = 2.0
 """How long a port may take to become free after its service was stopped."""
 _GONE_SECONDS = 30.0
@@ -22,12 +28,20 @@ _GONE_SECONDS = 30.0
 class Acts:
     """The acts of one network's world. Threads may share it."""
 
-    def __init__(self, network: str, kernel: Socket, processes: Processes, shipper: Shipper) -> None:
+    def __init__(
+        self,
+        network: str,
+        kernel: Socket,
+        processes: Processes,
+        shipper: Shipper,
+        docker: Callable[[], Docker],
+    ) -> None:
         self._network = network
         self._group = names.group(network)
         self._kernel = kernel
         self._processes = processes
         self._shipper = shipper
+        self._docker = docker
 
     def create(self, resource: Resource, content: bytes | None) -> None:
         with refusal.explained(resource):
@@ -35,8 +49,10 @@ class Acts:
                 case Lan():
                     lans.create(self._kernel, self._network, resource)
                     self._route_to_decoys(resource)
+                    if resource.docker:
+                        self._docker().settle(resource)
                 case Decoy():
-                    self._create_decoy(resource)
+                    self._create_decoy(resource, content)
                 case Link():
                     links.create(self._kernel, self._network, resource)
                 case Stack():
@@ -48,6 +64,11 @@ class Acts:
 
     def update(self, resource: Resource, fields: frozenset[str], content: bytes | None) -> None:
         """A create brings every field to its value in place; only a service goes on without new sockets."""
+        if isinstance(resource, Lan) and "docker" in fields:
+            self._docker().settle(resource)
+        if isinstance(resource, Decoy):
+            self._contain(resource)
+            return
         if not isinstance(resource, Service) or "ports" in fields:
             self.create(resource, content)
             return
@@ -55,15 +76,19 @@ class Acts:
             if content is not None and self._give(resource, content, start=False) is not None:
                 self._serve(resource, content)
             if "bounds" in fields:
-                self._processes.bound(resource.process, resource.bounds)
+                self._bound(resource)
 
     def remove(self, resource: Resource) -> None:
         with refusal.explained(resource):
             match resource:
                 case Lan():
+                    if resource.docker:
+                        self._docker().settle(dataclasses.replace(resource, docker=False))
                     lans.remove(self._kernel, self._network, resource)
                 case Decoy():
-                    self._remove_decoy(resource.name)
+                    self._remove_decoy(resource)
+                case Link() if resource.docker:
+                    links.forget(self._kernel, self._network, resource)  # it goes with its container
                 case Link():
                     links.remove(self._kernel, self._network, resource)
                 case Stack():
@@ -101,17 +126,29 @@ class Acts:
                 )
             time.sleep(0.02)
 
-    def _create_decoy(self, decoy: Decoy) -> None:
+    def _create_decoy(self, decoy: Decoy, content: bytes | None) -> None:
         def prepare() -> None:
             firewall.put(decoy.egress)
             links.loopback_up()
 
         if not namespaces.exists(self._network, decoy.name):
             self._processes.drop(decoy.name)  # sockets of a namespace that lost its name answer nobody
-        namespaces.create(self._network, decoy.name, prepare)
+        if decoy.container:
+            self._docker().run(decoy, content, prepare)
+        else:
+            namespaces.create(self._network, decoy.name, prepare)
 
-    def _remove_decoy(self, decoy: str) -> None:
+    def _contain(self, decoy: Decoy) -> None:
+        """The one thing of a decoy that changes in place."""
+        with refusal.explained(decoy), namespaces.opened(self._network, decoy.name) as fd:
+            namespaces.inside(fd, lambda: firewall.put(decoy.egress))
+
+    def _remove_decoy(self, gone: Decoy) -> None:
+        decoy = gone.name
         self._processes.drop(decoy)
+        if gone.container:
+            self._docker().remove(decoy)
+            self._processes.forget(decoy)
         if namespaces.exists(self._network, decoy):
             with namespaces.opened(self._network, decoy) as fd:
                 namespaces.inside(fd, lambda: links.delete_group(self._group))
@@ -163,7 +200,7 @@ class Acts:
     def _serve(self, service: Service, content: bytes | None) -> None:
         if content is None:
             raise WorldError(f"{service.id}: cannot be served without its bundle")
-        self._processes.bound(service.process, service.bounds)
+        self._bound(service)
         deadline = time.monotonic() + _PORT_SECONDS
         with namespaces.opened(self._network, service.decoy) as fd:
             while True:
@@ -184,6 +221,14 @@ class Acts:
             error_text = self._give(service, content, tuple(one.fileno() for one in opened), start=True)
         if error_text:
             raise WorldError(f"{service.id}: {error_text}")
+
+    def _bound(self, service: Service) -> None:
+        """See that what serves it has its bounds, and is in its decoy's container where there is one."""
+        if not service.docker:
+            self._processes.bound(service.process, service.bounds)
+            return
+        self._docker().bound(service.decoy, service.bounds)
+        self._processes.put_inside(service.process, service.decoy, self._docker().pid(service.decoy))
 
     def _goes_on(self, service: Service, content: bytes) -> bool:
         """Whether the service had its ports already and took the bundle; else whoever has one of the ports stops."""

@@ -154,6 +154,25 @@ def _make(hierarchy: Hierarchy, controller: str, group: Path) -> None:
             (above / "cgroup.subtree_control").write_text(f"+{controller}")
 
 
+def groups_of(pid: int) -> tuple[Path, ...]:
+    """The cgroups that bound a process: of each controller of ours, where it can be used. Raises `OSError`."""
+    own = dict(_memberships(Path(f"/proc/{pid}/cgroup").read_text()))
+    used = hierarchies(Path("/proc/self/mountinfo").read_text())
+    groups = (
+        hierarchy.path / own["" if hierarchy.unified else controller].lstrip("/")
+        for controller, hierarchy in used.items()
+        if ("" if hierarchy.unified else controller) in own
+    )
+    return tuple(dict.fromkeys(groups))
+
+
+def _memberships(text: str) -> Iterator[tuple[str, str]]:
+    """Controller (empty: the unified hierarchy) → path of the cgroup in its hierarchy: cgroups(7)."""
+    for line in text.splitlines():
+        _, controllers, path = line.split(":", 2)
+        yield from ((controller, path) for controller in controllers.split(","))
+
+
 def hierarchies(mountinfo: str) -> dict[str, Hierarchy]:
     """Controller → where it can be used: proc_pid_mountinfo(5)."""
     found: dict[str, Hierarchy] = {}

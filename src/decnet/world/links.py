@@ -32,18 +32,15 @@ def create(kernel: Socket, network: str, link: Link) -> None:
     if link.driver is Driver.BRIDGE and parent.group != names.group(network):
         raise refusal.foreign(link, parent)
     with namespaces.opened(network, link.decoy) as fd:
-        try:
-            _add(kernel, network, link, parent, fd)
-            fresh = True
-        except NetlinkError as error:
-            if error.errno != errno.EEXIST:
-                raise
-            fresh = not _keep(kernel, network, link, parent, fd)
-            if fresh:
-                _add(kernel, network, link, parent, fd)
+        if link.docker:
+            fresh = False
+            peer = _take_over(network, link, fd)
+        else:
+            fresh = _make(kernel, network, link, parent, fd)
+            peer = names.peer_interface(network, link.decoy, link.name)
         namespaces.inside(fd, lambda: _configure(link, fresh=fresh))
     if link.driver is Driver.BRIDGE:
-        bridges.quiet(names.peer_interface(network, link.decoy, link.name))
+        bridges.quiet(peer)
     elif behind := lans.hairpin(kernel, network, link.lan):
         routes = lans.routes(behind, (link.address, link.address6))
         if routes:
@@ -52,9 +49,7 @@ def create(kernel: Socket, network: str, link: Link) -> None:
 
 def remove(kernel: Socket, network: str, link: Link) -> None:
     """Take a link away, when it is there and ours."""
-    if behind := lans.hairpin(kernel, network, link.lan):
-        ips = (address.partition("/")[0] for address in (link.address, link.address6) if address)
-        kernel.attempt(*(messages.delete_host_route(behind.link.ifindex, ip) for ip in ips))
+    forget(kernel, network, link)
     peer = kernel.link(names.peer_interface(network, link.decoy, link.name))
     if peer and peer.group == names.group(network):
         _delete(kernel, peer)
@@ -63,12 +58,48 @@ def remove(kernel: Socket, network: str, link: Link) -> None:
             namespaces.inside(fd, lambda: _delete_inside(link.name, names.group(network)))
 
 
+def forget(kernel: Socket, network: str, link: Link) -> None:
+    """Take the host's routes to a link away."""
+    if behind := lans.hairpin(kernel, network, link.lan):
+        ips = (address.partition("/")[0] for address in (link.address, link.address6) if address)
+        kernel.attempt(*(messages.delete_host_route(behind.link.ifindex, ip) for ip in ips))
+
+
 def delete_group(group: int) -> None:
     """Delete every link of a group in this thread's namespace, in one message."""
     with Socket() as kernel:
         (error,) = kernel.attempt(messages.delete_group(group))
     if error and error.errno != errno.ENODEV:  # ENODEV: the group is empty
         raise error
+
+
+def _make(kernel: Socket, network: str, link: Link, parent: LinkSeen, fd: int) -> bool:
+    """See that the link is there; whether it is a new one."""
+    try:
+        _add(kernel, network, link, parent, fd)
+    except NetlinkError as error:
+        if error.errno != errno.EEXIST:
+            raise
+        if _keep(kernel, network, link, parent, fd):
+            return False
+        _add(kernel, network, link, parent, fd)
+    return True
+
+
+def _take_over(network: str, link: Link, fd: int) -> str:
+    """Mark the link that an engine made as ours; the host's end of it, empty where it has none."""
+
+    def mark() -> int:
+        with Socket() as kernel:
+            seen = kernel.link(link.name)
+            if seen is None:
+                raise NetlinkError(errno.ENODEV, f"the engine made no {link.name}")
+            if seen.group != names.group(network):
+                kernel.change(messages.set_link(seen.ifindex, ("IFLA_GROUP", names.group(network))))
+            return seen.parent
+
+    index = namespaces.inside(fd, mark)
+    return socket.if_indextoname(index) if link.driver is Driver.BRIDGE else ""
 
 
 def _add(kernel: Socket, network: str, link: Link, parent: LinkSeen, fd: int) -> None:

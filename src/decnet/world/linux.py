@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 from collections import Counter
@@ -10,17 +11,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from decnet.errors import WorldError
 from decnet.shipper.protocol import Shipping
-from decnet.spec.resources import Decoy, Resource, Service, Sink
+from decnet.spec.resources import Decoy, Lan, Resource, Service, Sink
 from decnet.world import check, observe, probe, spawn
 from decnet.world.api import Observed
+from decnet.world.docker.presence import may_be_there
 from decnet.world.netlink import Socket
-from decnet.world.observe import View
+from decnet.world.observe import Containers, View
 from decnet.world.processes import Processes
 from decnet.world.shipping import Shipper
 
 if TYPE_CHECKING:
     from decnet.world.acts import Acts
+    from decnet.world.docker.part import Docker
 
 
 class LinuxWorld:
@@ -37,6 +41,7 @@ class LinuxWorld:
         self._kernel = Socket()
         self._processes = Processes(network, run_dir, events_dir, program)
         self._shipper = Shipper(network, run_dir, events_dir)
+        self._uses_docker = False
 
     def __enter__(self) -> Self:
         return self
@@ -50,13 +55,21 @@ class LinuxWorld:
         """Close our sockets. What was made stays."""
         self._processes.close()
         self._shipper.close()
+        if "_docker" in self.__dict__:
+            self._docker.close()
         self._kernel.close()
 
     @functools.cached_property
     def _acts(self) -> Acts:
         from decnet.world.acts import Acts  # noqa: PLC0415 (loads pyroute2, 0.15 s: looking does without)
 
-        return Acts(self._network, self._kernel, self._processes, self._shipper)
+        return Acts(self._network, self._kernel, self._processes, self._shipper, lambda: self._docker)
+
+    @functools.cached_property
+    def _docker(self) -> Docker:
+        from decnet.world.docker.part import Docker  # noqa: PLC0415 (loads the SDK, 0.1 s: most do without)
+
+        return Docker(self._network)
 
     def check(self, resources: Iterable[Resource]) -> None:
         """See `World.check`."""
@@ -64,7 +77,8 @@ class LinuxWorld:
 
     def observe(self, expected: Iterable[Resource] = ()) -> Observed:
         """See `World.observe`. 0.3 ms a decoy."""
-        view = observe.look(self._network, expected)
+        asked = tuple(expected)
+        view = observe.look(self._network, asked, self._containers(asked))
         sessions: Counter[str] = Counter()
         try:
             running = self._processes.running()
@@ -74,11 +88,11 @@ class LinuxWorld:
         for number, entries in running.items():
             for entry in entries:
                 sessions[entry.decoy] += entry.sessions
-                if (
-                    Decoy(entry.decoy).id in view.resources
-                ):  # else its sockets are in a namespace without a name
+                carrier = view.resources.get(Decoy(entry.decoy).id)
+                if isinstance(carrier, Decoy):  # else its sockets are in a namespace without a name
                     ports = tuple(sorted(entry.ports))
-                    service = Service(entry.decoy, entry.service, ports, entry.bundle, number)
+                    docker = bool(carrier.container)
+                    service = Service(entry.decoy, entry.service, ports, entry.bundle, number, docker=docker)
                     view.add(dataclasses.replace(service, bounds=view.bounds_of(service.id)))
         sinks = self._sinks(view)
         return Observed(
@@ -89,6 +103,16 @@ class LinuxWorld:
             sinks=sinks,
             ailing=self._processes.ailing(),
         )
+
+    def _containers(self, expected: Sequence[Resource]) -> Containers | None:
+        """What the engine has of the network; None where nothing of it is, or was, or is to be Docker's."""
+        self._uses_docker = self._uses_docker or any(
+            (isinstance(one, Decoy) and one.container) or (isinstance(one, Lan) and one.docker)
+            for one in expected
+        )
+        if not self._uses_docker:
+            return None
+        return Containers(self._docker.running(), self._docker.lans())
 
     def _sinks(self, view: View) -> tuple[Shipping, ...]:
         try:
@@ -118,4 +142,9 @@ class LinuxWorld:
 
     def remove_all(self) -> None:
         """See `World.remove_all`."""
+        if self._uses_docker:
+            self._docker.remove_all()
+        elif may_be_there():
+            with contextlib.suppress(WorldError):  # nothing of it is known to be Docker's
+                self._docker.remove_all()
         self._acts.remove_all()

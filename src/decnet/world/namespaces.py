@@ -177,6 +177,38 @@ def create(network: str, decoy: str, prepare: Callable[[], None]) -> None:
     in_thread(make)
 
 
+def adopt(network: str, decoy: str, pid: int, prepare: Callable[[], None]) -> None:
+    """Give the namespace of a process a decoy's name, and run ``prepare`` inside it.
+
+    Raises `OSError` when the process has gone.
+    """
+    _prepare_folder()
+    target, source = path(network, decoy), f"/proc/{pid}/ns/net"
+    fd = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if not exists(network, decoy) or not os.path.samestat(target.stat(), os.fstat(fd)):
+            remove(network, decoy)
+            _touch(target)
+
+            def name() -> None:
+                prepare()
+                _mount(source, str(target), _MS_BIND)
+
+            inside(fd, name)
+        else:
+            inside(fd, prepare)
+    finally:
+        os.close(fd)
+
+
+def is_of(network: str, decoy: str, pid: int) -> bool:
+    """Whether a decoy's name is that of the namespace a process is in."""
+    try:
+        return os.path.samestat(path(network, decoy).stat(), Path(f"/proc/{pid}/ns/net").stat())
+    except OSError:
+        return False
+
+
 def remove(network: str, decoy: str) -> None:
     """Take the name away; the kernel frees the namespace when nothing is left in it."""
     target = path(network, decoy)

@@ -9,7 +9,7 @@ import dataclasses
 import ipaddress
 import os
 import socket
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -61,18 +61,30 @@ class View:
         return wanted.bounds if isinstance(wanted, Service) else Bounds()
 
 
-def look(network: str, expected: Iterable[Resource]) -> View:
-    """LANs, decoys, links and stacks. Services are for the decoy processes to tell."""
+class Containers(NamedTuple):
+    """What Docker has of a network: by decoy the hash of what its container is made of, and LANs with a Docker network."""
+
+    running: Mapping[str, str]
+    lans: frozenset[str]
+
+
+def look(network: str, expected: Iterable[Resource], containers: Containers | None = None) -> View:
+    """LANs, decoys, links and stacks. Services are for the decoy processes to tell.
+
+    ``containers`` is None where nothing is Docker's; of a decoy that is to have a container and does not run in it
+    there is nothing here, whatever its namespace was.
+    """
     asked = tuple(expected)
     view = View(network, {resource.id: resource for resource in asked})
     with Socket() as kernel:
         host = {seen.ifindex: seen for seen in kernel.links()}
         addresses = kernel.addresses(socket.AF_UNSPEC)
-    _see_lans(view, host, addresses)
+    _see_lans(view, host, addresses, containers.lans if containers else frozenset())
     _see_foreign(view, {seen.name: seen for seen in host.values()})
-    decoys = namespaces.decoys(network)
+    running = containers.running if containers else {}
+    decoys = [one for one in namespaces.decoys(network) if one in running or not _wants_container(view, one)]
     for decoy in decoys:
-        view.add(Decoy(decoy, egress=_wanted_egress(view, decoy)))
+        view.add(_decoy(decoy, _wanted_egress(view, decoy), running.get(decoy, "")))
     try:
         rules = firewall.known({(), *(one.egress for one in asked if isinstance(one, Decoy))})
         insides = look_inside(network, {decoy: _asked(view, decoy) for decoy in decoys})
@@ -80,8 +92,8 @@ def look(network: str, expected: Iterable[Resource]) -> View:
         view.unseen.append("links, TCP/IP settings and containment of decoys (needs CAP_SYS_ADMIN)")
         return view
     for decoy, inside in insides.items():
-        view.add(Decoy(decoy, egress=firewall.seen(inside.rules, rules)))
-        _see_links(view, host, decoy, inside)
+        view.add(_decoy(decoy, firewall.seen(inside.rules, rules), running.get(decoy, "")))
+        _see_links(view, host, decoy, inside, docker=decoy in running)
         if Id(Kind.STACK, decoy) in view.expected:
             view.add(Stack(decoy, inside.sysctls))
     return view
@@ -121,13 +133,24 @@ def _asked(view: View, decoy: str) -> Sequence[str]:
     return [key for key, _ in stack.sysctls] if isinstance(stack, Stack) else ()
 
 
+def _decoy(name: str, egress: tuple[str, ...], container: str) -> Decoy:
+    return Decoy(name, runtime="docker" if container else "netns", egress=egress, container=container)
+
+
+def _wants_container(view: View, decoy: str) -> bool:
+    wanted = view.expected.get(Id(Kind.DECOY, decoy))
+    return isinstance(wanted, Decoy) and bool(wanted.container)
+
+
 def _wanted_egress(view: View, decoy: str) -> tuple[str, ...]:
     """What containment is taken for where it cannot be looked at."""
     wanted = view.expected.get(Id(Kind.DECOY, decoy))
     return wanted.egress if isinstance(wanted, Decoy) else ()
 
 
-def _see_lans(view: View, host: dict[int, LinkSeen], addresses: Sequence[AddressSeen]) -> None:
+def _see_lans(
+    view: View, host: dict[int, LinkSeen], addresses: Sequence[AddressSeen], docker: frozenset[str]
+) -> None:
     head = names.alias(view.network, "lan", "")
     named = {seen.alias.removeprefix(head) for seen in host.values() if seen.alias.startswith(head)}
     named |= {resource.name for resource in view.expected.values() if isinstance(resource, Lan)}
@@ -139,9 +162,9 @@ def _see_lans(view: View, host: dict[int, LinkSeen], addresses: Sequence[Address
             found = _lan(name, seen, host, addresses, wanted if isinstance(wanted, Lan) else None)
             if found.driver is Driver.BRIDGE:
                 found = dataclasses.replace(found, bridges=ownership.bridges(view.network, name, by_name))
-            view.add(found)
+            view.add(dataclasses.replace(found, docker=name in docker))
         elif isinstance(wanted, Lan) and _is_parent_only(wanted) and wanted.parent in by_name:
-            view.add(wanted)
+            view.add(dataclasses.replace(wanted, docker=name in docker))
 
 
 def _is_parent_only(lan: Lan) -> bool:
@@ -202,11 +225,12 @@ def _split(addresses: Sequence[AddressSeen], index: int, *, six: bool) -> tuple[
     return four, [one for one in known if not one.startswith("fe80:")] or known if six else []
 
 
-def _see_links(view: View, host: dict[int, LinkSeen], decoy: str, inside: Inside) -> None:
+def _see_links(view: View, host: dict[int, LinkSeen], decoy: str, inside: Inside, *, docker: bool) -> None:
     for seen in inside.links:
         if seen.group == names.group(view.network):
             wanted = view.expected.get(Id(Kind.LINK, decoy, seen.name))
-            view.add(_link(view, host, decoy, seen, inside, wanted if isinstance(wanted, Link) else None))
+            found = _link(view, host, decoy, seen, inside, wanted if isinstance(wanted, Link) else None)
+            view.add(dataclasses.replace(found, docker=docker))
             # not drift: asking for the address again, and again, would change nothing
             taken = [one.address for one in inside.addresses if one.ifindex == seen.ifindex and one.failed]
             link = Id(Kind.LINK, decoy, seen.name)

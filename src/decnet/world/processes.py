@@ -18,7 +18,7 @@ from decnet.decoy.protocol import PACKET_LIMIT, Reply, Request, Running
 from decnet.errors import WorldError
 from decnet.services.limits import Bounds
 from decnet.spec.resources import Service
-from decnet.world import bounds, names, spawn, supervision
+from decnet.world import bounds, cells, names, spawn, supervision
 
 _ANSWER_SECONDS = {"list": 5.0, "serve": 30.0}
 _STOP_SECONDS = 60.0
@@ -138,6 +138,15 @@ class Processes:
             with connection:
                 bounds.put(self._network, number, spawn.peer(connection), asked)
 
+    def put_inside(self, number: int, decoy: str, pid: int) -> None:
+        """See that a process is started in the container that this process is the first of."""
+        spawn.prepare_folder(self._run_dir)
+        cells.put(self._run_dir, number, decoy, pid)
+
+    def forget(self, decoy: str) -> None:
+        """The process of a decoy ended with its container: what belongs to it goes."""
+        cells.forget(self._run_dir, decoy)
+
     def quit_all(self) -> None:
         """End every process (asked, then told, then killed), and unlink what belongs to them."""
         handles = []
@@ -188,7 +197,7 @@ class Processes:
     def _unlink(self) -> None:
         with contextlib.suppress(FileNotFoundError):
             for entry in self._run_dir.iterdir():
-                if re.fullmatch(r"process-\d{1,6}\.(sock|log|bounds)", entry.name):
+                if re.fullmatch(r"process-\d{1,6}\.(sock|log|bounds|cell)", entry.name):
                     entry.unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # somebody else's file in it: it stays
             self._run_dir.rmdir()

@@ -19,7 +19,7 @@ import msgspec
 
 from decnet.errors import WorldError
 from decnet.services.limits import Bounds
-from decnet.world import bounds, names
+from decnet.world import bounds, cells, names
 
 _READY_SECONDS = 60
 """A process imports every service before it says that it is ready: 1 s, more on a busy machine."""
@@ -57,11 +57,13 @@ class Spawner:
             log = open_log(stack, self._run_dir / f"process-{number}.log")
             ready, told = os.pipe2(os.O_CLOEXEC)
             stack.callback(os.close, ready)
+            cell = cells.of(self._run_dir, number)
+            doors = stack.enter_context(cells.opened(cell)) if cell else None
             with _closing(told):
-                child = self._start(number, control, events, told, log)
+                child = self._start(number, control, events, told, log, doors)
             with self._lock:
                 self._children.append(child)
-            self._bound(child, number)
+            self._bound(child, number, contained=doors is not None)
             if not is_ready(ready):
                 self._give_up(child, number, log)
 
@@ -70,27 +72,35 @@ class Spawner:
         with self._lock:
             self._children = [child for child in self._children if child.poll() is None]
 
-    def _start(self, number: int, control: int, events: int, told: int, log: int) -> Detached:
+    def _start(
+        self, number: int, control: int, events: int, told: int, log: int, doors: cells.Doors | None
+    ) -> Detached:
         uid = names.uid(self._network)
         options = {"control-fd": control, "events-fd": events, "ready-fd": told, "uid": uid, "number": number}
         command = [*self._program, "--network", self._network]
         for name, value in options.items():
             command += [f"--{name}", str(value)]
+        passed: tuple[int, ...] = (control, events, told)
+        if doors:
+            command += [f"--cell-fd={doors.namespace}", f"--group-fds={','.join(map(str, doors.groups))}"]
+            passed += (doors.namespace, *doors.groups)
         return Detached(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=log,
-            pass_fds=(control, events, told),
+            pass_fds=passed,
             cwd="/",
             env=ENVIRONMENT,
             start_new_session=True,
         )
 
-    def _bound(self, child: Detached, number: int) -> None:
+    def _bound(self, child: Detached, number: int, *, contained: bool) -> None:
         """While it is still root's: later only CAP_SYS_RESOURCE could set the limits of another user's process."""
         asked = bounds_of(self._run_dir, number)
         bounds.limit(child.pid, asked)
+        if contained:  # its cgroups are the container's
+            return
         try:
             bounds.put(self._network, number, child.pid, asked)
         except WorldError:

@@ -21,6 +21,7 @@ from docker.tls import TLSConfig
 from docker.utils import kwargs_from_env
 
 from decnet.errors import MissingCapability, WorldError
+from decnet.world.docker import presence
 
 OLDEST = (1, 41)
 """API of Engine 20.10."""
@@ -28,7 +29,7 @@ MAC_OF_ENDPOINT = (1, 44)
 """From here on a MAC belongs to the endpoint, before to the container (Engine 25.0)."""
 ANSWER_SECONDS = 120
 _PING_SECONDS = 5
-_DEFAULT = "unix:///var/run/docker.sock"
+_DEFAULT = f"unix://{presence.SOCKET}"
 _AWAY = (requests.ConnectionError, requests.Timeout, DockerException, OSError)
 _WORDS = {
     "no space left on device": "the engine's disk is full: docker system df, docker image prune",
@@ -84,6 +85,8 @@ class Engine:
 
 def is_there() -> bool:
     """Whether an engine answers here that decnet can use."""
+    if not presence.may_be_there():
+        return False
     try:
         Engine().close()
     except MissingCapability:

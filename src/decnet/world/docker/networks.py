@@ -1,0 +1,125 @@
+"""The Docker network of a LAN: containers are plugged into it, so the engine brings their links back when it starts them.
+
+It stands on what the LAN is: on a bridge of ours (the engine is told its name and makes none), or on the parent of
+macvlans and ipvlans. The engine gives no address of its own choice, translates none, and routes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import IPv4Network, ip_interface, ip_network
+from typing import Any
+
+from docker.errors import NotFound
+from docker.models.networks import Network
+from docker.types import IPAMConfig, IPAMPool
+
+from decnet.errors import WorldError
+from decnet.spec.resources import Driver, Lan
+from decnet.world import names
+from decnet.world.docker import labels
+from decnet.world.docker.engine import Engine, explained
+
+
+def create(engine: Engine, network: str, lan: Lan) -> None:
+    """Make a LAN's Docker network, or see that the one that is there is as it should be. Raises `WorldError`."""
+    with explained(str(lan.id)):
+        there = _find(engine, network, lan.name)
+        if there is not None and _fits(there.attrs, _wanted(network, lan)):
+            return
+        if there is not None:
+            there.remove()
+        engine.client.networks.create(name(network, lan.name), **_wanted(network, lan))
+
+
+def remove(engine: Engine, network: str, lan: str) -> None:
+    """Take a LAN's Docker network away, when it is there and ours. Raises `WorldError`."""
+    with explained(f"lan/{lan}"):
+        there = _find(engine, network, lan)
+        if there is not None:
+            there.remove()
+
+
+def remove_all(engine: Engine, network: str) -> None:
+    """Take every Docker network of a network away. Raises `WorldError`."""
+    with explained(f"the Docker networks of {network}"):
+        for there in engine.client.networks.list(filters={"label": labels.selector(network)}):
+            there.remove()
+
+
+def lans(engine: Engine, network: str) -> Iterator[str]:
+    """LANs of a network that have a Docker network."""
+    for there in engine.client.networks.list(filters={"label": labels.selector(network)}):
+        yield there.attrs["Labels"].get(labels.LAN, "")
+
+
+def name(network: str, lan: str) -> str:
+    """What ``docker network ls`` shows."""
+    return f"{names.PREFIX}-{network}-{lan}"
+
+
+def _find(engine: Engine, network: str, lan: str) -> Network | None:
+    """The LAN's Docker network. Raises `WorldError` when another has its name."""
+    try:
+        there: Network = engine.client.networks.get(name(network, lan))
+    except NotFound:
+        return None
+    if labels.of(there.attrs).get(labels.NETWORK) != network:
+        raise WorldError(
+            f"lan/{lan}: the Docker network {there.name} is in the way and not ours",
+            hint=f"look at it (docker network inspect {there.name}), and remove it or rename the network",
+        )
+    return there
+
+
+def _wanted(network: str, lan: Lan) -> dict[str, Any]:
+    pools = [IPAMPool(subnet=lan.subnet, gateway=_gateway(lan))]
+    if lan.subnet6:
+        pools.append(IPAMPool(subnet=lan.subnet6, gateway=_gateway6(lan)))
+    return {
+        "driver": lan.driver.value,
+        "ipam": IPAMConfig(pool_configs=pools),
+        "enable_ipv6": bool(lan.subnet6),
+        "options": _options(network, lan),
+        "labels": {labels.NETWORK: network, labels.LAN: lan.name},
+        "check_duplicate": True,
+    }
+
+
+def _options(network: str, lan: Lan) -> dict[str, str]:
+    mtu = {"com.docker.network.driver.mtu": str(lan.mtu)}
+    if lan.driver is Driver.BRIDGE:
+        own = {
+            "com.docker.network.bridge.name": names.lan_interface(network, lan.name),
+            "com.docker.network.bridge.enable_ip_masquerade": "false",
+            "com.docker.network.bridge.enable_icc": "true",
+        }
+        return {**mtu, **own, **({} if lan.address else {"com.docker.network.bridge.inhibit_ipv4": "true"})}
+    mode = {"macvlan_mode": "bridge"} if lan.driver is Driver.MACVLAN else {"ipvlan_mode": "l2"}
+    return {**mtu, "parent": lan.parent, **mode}
+
+
+def _gateway(lan: Lan) -> str:
+    """What the engine keeps from being given out: a bridge's own address, else the router's, else the last one."""
+    if lan.driver is Driver.BRIDGE and lan.address:
+        return str(ip_interface(lan.address).ip)
+    return lan.gateway or str(IPv4Network(lan.subnet).broadcast_address - 1)
+
+
+def _gateway6(lan: Lan) -> str:
+    if lan.driver is Driver.BRIDGE and lan.address6:
+        return str(ip_interface(lan.address6).ip)
+    return str(ip_network(lan.subnet6).broadcast_address - 1)
+
+
+def _fits(attrs: dict[str, Any], wanted: dict[str, Any]) -> bool:
+    """Whether what is there is what would be made."""
+    pools = [(one["Subnet"], one.get("Gateway", "")) for one in attrs["IPAM"]["Config"] or ()]
+    asked = [(one["Subnet"], one["Gateway"]) for one in wanted["ipam"]["Config"]]
+    same = all(attrs["Options"].get(key) == value for key, value in wanted["options"].items())
+    return (
+        same
+        and pools == asked
+        and attrs["Driver"] == wanted["driver"]
+        and attrs["EnableIPv6"] == wanted["enable_ipv6"]
+    )
