@@ -38,8 +38,20 @@ def test_defaults_of_a_lan(
 def test_defaults_of_a_network() -> None:
     built = network(WEB)
     assert (built.name, built.seed, built.domain, built.timezone) == ("network", "", "", "UTC")
-    assert built.runtime is Runtime.NETNS
+    assert built.runtime is Runtime.AUTO
+    assert [decoy.runtime for decoy in built.decoys] == [Runtime.AUTO]
     assert built.warnings == ()
+
+
+def test_a_decoy_may_have_another_runtime_than_its_network() -> None:
+    built = network(
+        "[general]\nruntime = netns\n[web]\nservices = http\n[app]\nservices = http\nruntime = auto\n"
+    )
+    assert built.runtime is Runtime.NETNS
+    assert {decoy.name: decoy.runtime for decoy in built.decoys} == {
+        "web": Runtime.NETNS,
+        "app": Runtime.AUTO,
+    }
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,7 @@ def build(
         seed=general.keys.seed,
         domain=general.keys.domain,
         timezone=general.keys.timezone,
-        runtime=Runtime.NETNS,
+        runtime=general.keys.runtime,
         lans=tuple(one for one in lans.values() if one.name in used),
         decoys=decoys,
         span=general.span,

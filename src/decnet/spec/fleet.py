@@ -20,7 +20,7 @@ from decnet.spec.lans import DEFAULT_LAN
 from decnet.spec.limits import granted
 from decnet.spec.machine import Held, Machine
 from decnet.spec.members import Member, Pattern, check_hostname, hostnames, members
-from decnet.spec.model import Decoy, Isolation, Lan, LanDriver, Runtime, Service
+from decnet.spec.model import Decoy, Isolation, Lan, LanDriver, Service
 from decnet.spec.presets import Preset, Sources, service, service_names
 from decnet.spec.reading import Findings, Read
 from decnet.spec.renames import Renames, renames
@@ -231,7 +231,7 @@ class Fleet:
             distro=distro,
             archetype=preset.archetype.name if preset.archetype else "",
             services=services,
-            runtime=Runtime.NETNS,
+            runtime=keys.runtime or setting.general.keys.runtime,
             uptime=uptime,
             protect=keys.protect,
             egress=self._egress(preset),
