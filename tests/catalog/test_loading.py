@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from decnet.catalog import from_section, load
+from decnet.catalog import from_section, keys, load
 from decnet.errors import InvalidInput, Span
 from decnet.ini import Text
 from decnet.ini import load as read_ini
@@ -248,3 +248,19 @@ def test_a_wrong_section_gives_every_problem_at_once():
         (2, "unknown-key"),
         (3, "unknown-vendor"),
     ]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["debian", "debian:12", "kalilinux/kali-rolling", "a.example:5000/b/c_d:1.2-x", f"a@sha256:{'0' * 64}"],
+)
+def test_an_image_is_named_as_the_docker_command_takes_it(name):
+    assert keys.Reference.parse(name) == name
+
+
+@pytest.mark.parametrize(
+    "name", ["", "Debian", "debian:", "debian 12", "a//b", "a:b:c", "debian:12\nRUN x", "-a"]
+)
+def test_what_is_no_name_of_an_image_is_refused(name):
+    with pytest.raises(ValueError, match="the name of an image such as debian:12"):
+        keys.Reference.parse(name)

@@ -39,7 +39,19 @@ def test_defaults_of_a_network() -> None:
     built = network(WEB)
     assert (built.name, built.seed, built.domain, built.timezone) == ("network", "", "", "UTC")
     assert built.runtime is Runtime.AUTO
+    assert [decoy.runtime for decoy in built.decoys] == [Runtime.AUTO]
     assert built.warnings == ()
+
+
+def test_a_decoy_may_have_another_runtime_than_its_network() -> None:
+    built = network(
+        "[general]\nruntime = netns\n[web]\nservices = http\n[app]\nservices = http\nruntime = auto\n"
+    )
+    assert built.runtime is Runtime.NETNS
+    assert {decoy.name: decoy.runtime for decoy in built.decoys} == {
+        "web": Runtime.NETNS,
+        "app": Runtime.AUTO,
+    }
 
 
 @pytest.mark.parametrize(
@@ -101,6 +113,7 @@ def test_a_lan_without_decoys_is_not_made() -> None:
     ("general", "code"),
     [
         ("driver = ipvlan", "no-interface"),
+        ("runtime = docker", "unsupported"),
         ("driver = token-ring", "unknown-driver"),
         ("runtime = vm", "unknown-runtime"),
         ("driver = bridge\ninterface = eth0", "driver-conflict"),

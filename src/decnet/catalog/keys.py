@@ -18,6 +18,11 @@ FAMILIES = ("debian", "rhel", "alpine", "arch", "suse")
 OS_FAMILIES = ("linux", "windows", "bsd", "embedded", "cisco")
 MACHINES = ("x86_64", "aarch64", "armv7l", "armv6l", "i686")
 
+_REFERENCE = re.compile(
+    r"((?:[A-Za-z0-9.-]+(?::[0-9]+)?/)?[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*)*)"
+    r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?"
+)
+"""As in the grammar of distribution/reference: host, path, tag, digest."""
 _PREFIX = re.compile(r"[0-9A-Fa-f]{2}([:-][0-9A-Fa-f]{2}){2}")
 
 
@@ -51,6 +56,20 @@ class Day(str):
             raise ValueError(f"expected a day such as 2023-06-10, not {text!r}") from None
 
 
+class Reference(str):
+    """The name of a container image: ``debian:12``."""
+
+    __slots__ = ()
+    label = "image"
+
+    @classmethod
+    def parse(cls, text: str) -> Reference:
+        """A name as the docker command takes it. Raises `ValueError` for what is none."""
+        if not _REFERENCE.fullmatch(text):
+            raise ValueError(f"expected the name of an image such as debian:12, not {text!r}")
+        return cls(text)
+
+
 @dataclass(frozen=True, slots=True)
 class DistroKeys:
     """A release of a Linux distribution."""
@@ -68,7 +87,7 @@ class DistroKeys:
     package_manager: str = key("", "The command that installs packages.", example="apt")
     released: Day = key(Day(), "Day of its release, ISO 8601.", example="2023-06-10")
     hostname: str = key("srv{{ n2 }}", "Host names in its style; Jinja as in archetypes.")
-    image: str = key("", "Container image of it.", example="debian:12")
+    image: Reference = key(Reference(), "Container image that its own is made from.", example="debian:12")
 
 
 @dataclass(frozen=True, slots=True)

@@ -232,7 +232,7 @@ class Fleet:
             distro=distro,
             archetype=preset.archetype.name if preset.archetype else "",
             services=services,
-            runtime=keys.runtime or Runtime.AUTO,
+            runtime=runtime,
             uptime=uptime,
             protect=keys.protect,
             egress=self._egress(preset),
