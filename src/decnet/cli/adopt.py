@@ -34,7 +34,7 @@ def command(file: Path, env: str, as_json: bool, lock_timeout: float, state_dir:
     """
     from decnet import engine, ini, state
     from decnet.cli.output import show_warnings
-    from decnet.cli.pipeline import build, world
+    from decnet.cli.pipeline import build, declare, world
     from decnet.spec import network_name
 
     document = ini.load(file, env)
@@ -48,7 +48,7 @@ def command(file: Path, env: str, as_json: bool, lock_timeout: float, state_dir:
             )
         built = build(document, before)
         show_warnings(built.network.warnings, as_json=as_json)
-        desired = engine.declare(built.network, built.bundles, before)
+        desired = declare(built, before)
         observed = machine.observe(engine.expected(before, desired))
         if observed.unseen:
             raise MissingCapability(

@@ -15,14 +15,14 @@ from decnet.cli.options import env_option, file_argument, state_option
 @state_option
 def command(file: Path, env: str, state_dir: Path) -> None:
     """Compare the files that would be rendered with the ones that were applied."""
-    from decnet import engine, ini, state
+    from decnet import ini, state
     from decnet.cli.diffs import unified
     from decnet.cli.output import show_warnings
-    from decnet.cli.pipeline import build
+    from decnet.cli.pipeline import build, declare
     from decnet.spec import network_name
 
     document = ini.load(file, env)
     saved = state.read(state_dir, network_name(document))
     built = build(document, saved)
     show_warnings(built.network.warnings, as_json=False)
-    click.echo(unified(engine.declare(built.network, built.bundles, saved), saved), nl=False)
+    click.echo(unified(declare(built, saved), saved), nl=False)

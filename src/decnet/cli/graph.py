@@ -53,7 +53,7 @@ def command(target: str, form: str, output: Path | None, env: str, state_dir: Pa
 
 def _topology(target: str, env: str, state_dir: Path) -> Topology:
     """What a file declares, or what was applied under a name, with the states as they are now."""
-    from decnet import engine, ini, spec, state
+    from decnet import ini, spec, state
     from decnet.engine import topology
 
     path = Path(target)
@@ -64,13 +64,13 @@ def _topology(target: str, env: str, state_dir: Path) -> Topology:
         resources = [was.resource for was in saved.resources.values()]
         return topology.topology(target, resources, _states(saved, state_dir))
     from decnet.cli.output import show_warnings
-    from decnet.cli.pipeline import build
+    from decnet.cli.pipeline import build, declare
 
     document = ini.load(path, env)
     saved = state.read(state_dir, spec.network_name(document))
     built = build(document, saved)
     show_warnings(built.network.warnings, as_json=False)
-    desired = engine.declare(built.network, built.bundles, saved)
+    desired = declare(built, saved)
     resources = [declared.resource for declared in desired.resources.values()]
     return topology.topology(built.network.name, resources, _states(saved, state_dir))
 

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 from decnet import catalog, ini, spec
 from decnet.cli.options import RUN_DIR
 from decnet.errors import UsageError
-from decnet.render import Bundle, Templates, bundles, expand
+from decnet.render import Bundle, Templates, bundles, expand, images
 from decnet.services.registry import services
 
 if TYPE_CHECKING:
+    from decnet.engine import Desired
     from decnet.state import Snapshot
     from decnet.world.linux import LinuxWorld
     from decnet.world.supervision import Place
@@ -24,11 +25,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A file's network, its identity, and its bundles."""
+    """A file's network, its identity, its bundles, and what images are made from."""
 
     network: spec.Network
     identity: spec.Identity
     bundles: Mapping[tuple[str, str], Bundle]
+    templates: Templates
+    profiles: catalog.Catalog
 
 
 def overlays(file: str, room: str) -> list[Path]:
@@ -38,13 +41,16 @@ def overlays(file: str, room: str) -> list[Path]:
 
 
 def network(
-    document: ini.Document, saved: Snapshot | None = None, identity: spec.Identity | None = None
+    document: ini.Document,
+    saved: Snapshot | None = None,
+    identity: spec.Identity | None = None,
+    profiles: catalog.Catalog | None = None,
 ) -> tuple[spec.Network, spec.Identity]:
     """The network of a document on this machine; where none is saved, with ``identity`` or else a throwaway one."""
     identity = (saved.identity if saved else None) or identity or spec.Identity.fresh()
     built = spec.build(
         document,
-        catalog.load(overlays(document.file, "profiles")),
+        profiles or load_profiles(document.file),
         services(),
         identity,
         expand,
@@ -58,9 +64,48 @@ def build(
     document: ini.Document, saved: Snapshot | None = None, identity: spec.Identity | None = None
 ) -> Built:
     """The network of a document with everything rendered. Raises `InvalidInput`."""
-    declared, identity = network(document, saved, identity)
+    profiles = load_profiles(document.file)
+    declared, identity = network(document, saved, identity, profiles)
     templates = Templates(overlays(document.file, "templates"))
-    return Built(declared, identity, bundles(declared, identity, templates))
+    return Built(declared, identity, bundles(declared, identity, templates), templates, profiles)
+
+
+def load_profiles(file: str) -> catalog.Catalog:
+    """The profiles that hold for a file."""
+    return catalog.load(overlays(file, "profiles"))
+
+
+def declare(built: Built, saved: Snapshot) -> Desired:
+    """What a file declares, with what there is of Docker where that is of account. Raises `WorldError`."""
+    from decnet import engine
+    from decnet.world.docker.presence import may_be_there
+
+    network = built.network
+    settled = engine.chosen_runtime(network.runtime, saved, engine.Docker())
+    contained = any(engine.runtime_of(decoy, settled) is spec.Runtime.DOCKER for decoy in network.decoys)
+    undecided = network.runtime is spec.Runtime.AUTO and not saved.about.runtime
+    docker = engine.Docker()
+    if contained or (undecided and may_be_there()):
+        from decnet.world.docker import part
+
+        tags = _tags(built)
+        found = part.images(tags.values())
+        docker = engine.Docker(found is not None, tags, found or {})
+    return engine.declare(network, built.bundles, saved, docker)
+
+
+def _tags(built: Built) -> dict[str, str]:
+    """Decoy → tag of the image that its container has, of all that may have one."""
+    plain = built.profiles.distros[images.PLAIN]
+    recipes = {
+        name: images.recipe(distro, built.templates).tag
+        for name, distro in images.wanted(built.network, plain).items()
+    }
+    return {
+        decoy.name: recipes[images.carrier(decoy, plain).name]
+        for decoy in built.network.decoys
+        if decoy.runtime is not spec.Runtime.NETNS
+    }
 
 
 def world(name: str, state_dir: Path) -> LinuxWorld:

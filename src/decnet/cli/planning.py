@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from decnet import engine, ini, state
-from decnet.cli.pipeline import Built, build
+from decnet.cli.pipeline import Built, build, declare
 from decnet.errors import MissingCapability, WorldError
 from decnet.spec import network_name
 from decnet.world import World
@@ -42,7 +42,7 @@ def prepare(
     """
     before = state.read(state_dir, network_name(document))
     built = build(document, before, was.identity if was else None)
-    desired = engine.declare(built.network, built.bundles, before)
+    desired = declare(built, before)
     observed = world.observe(engine.expected(before, desired))
     saved = engine.recover(before, observed)
     plan = engine.plan(desired, saved, observed, limit)

@@ -13,7 +13,7 @@ The order of a command, with the network's lock held:
 from decnet.engine.adopt import Adoption, adoption
 from decnet.engine.apply import apply, destroy, destroy_plan
 from decnet.engine.cost import Code, Cost
-from decnet.engine.desired import Declared, Desired, declare
+from decnet.engine.desired import Declared, Desired, Docker, chosen_runtime, declare, runtime_of
 from decnet.engine.diff import FieldChange
 from decnet.engine.execute import PARALLELISM, Outcome, Progress, Watch, silent
 from decnet.engine.forecast import forecast
@@ -41,6 +41,7 @@ __all__ = [
     "Declared",
     "DecoyStatus",
     "Desired",
+    "Docker",
     "FieldChange",
     "KeptPlan",
     "Limit",
@@ -58,6 +59,7 @@ __all__ = [
     "Watch",
     "adoption",
     "apply",
+    "chosen_runtime",
     "declare",
     "destroy",
     "destroy_plan",
@@ -78,6 +80,7 @@ __all__ = [
     "repair",
     "repair_plan",
     "row_of",
+    "runtime_of",
     "silent",
     "status",
     "status_json",

@@ -37,19 +37,14 @@ _DRIVERS = {
 
 @dataclass(frozen=True, slots=True)
 class Docker:
-    """What there is of Docker: whether an engine is there for ``auto``, and its images.
+    """What there is of Docker: whether an engine is there for ``auto``, and images.
 
-    ``tags`` has the image that each distro's recipe makes, ``images`` the ids of those that are there. ``default`` is
-    the distro of decoys that have none.
+    ``tags`` has by decoy the image that its distro's recipe makes, ``images`` the ids of those that the engine has.
     """
 
     there: bool = False
     tags: Mapping[str, str] = field(default_factory=dict)
     images: Mapping[str, str] = field(default_factory=dict)
-    default: str = "debian"
-
-
-NO_DOCKER = Docker()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +73,14 @@ def declare(
     network: Network,
     bundles: Mapping[tuple[str, str], Bundle],
     saved: Snapshot | None = None,
-    docker: Docker = NO_DOCKER,
+    docker: Docker | None = None,
 ) -> Desired:
     """A network's resources.
 
     ``saved`` keeps what is chosen once: the runtime of ``auto``, which process serves a decoy, which bridge of a LAN
     it is plugged into, and which image of its tag its container is made from.
     """
+    docker = docker or Docker()
     runtime = chosen_runtime(network.runtime, saved, docker)
     contained = {decoy.name for decoy in network.decoys if runtime_of(decoy, runtime) is Runtime.DOCKER}
     processes = processes_of(network.decoys, contained, saved)
@@ -142,8 +138,7 @@ def runtime_of(decoy: DecoySpec, chosen: Runtime) -> Runtime:
 
 def _container(network: Network, decoy: DecoySpec, docker: Docker, saved: Snapshot | None) -> Container:
     """What the container of a decoy is made of; its image is the one it has, while that has the same tag."""
-    distro = decoy.distro.name if decoy.distro else docker.default
-    tag = docker.tags[distro]
+    tag = docker.tags[decoy.name]
     image = f"{tag}@{docker.images[tag]}" if tag in docker.images else tag
     was = saved.resources.get(Id(Kind.DECOY, decoy.name)) if saved else None
     content = saved.contents.get(bundle_of(was.resource)) if saved and was else None

@@ -58,7 +58,10 @@ def decide(
         everything = dict.fromkeys((*desired, *saved, *observed))
         for id_ in everything:
             if id_.owner in renewed and id_.kind is not Kind.LAN:
-                steps[id_] = _renew(id_, desired.get(id_), saved.get(id_), observed.get(id_), steps.get(id_))
+                there = observed.get(id_)
+                if there is None and id_ in saved and id_.owner in replaced:
+                    there = saved[id_].resource
+                steps[id_] = _renew(id_, desired.get(id_), saved.get(id_), there, steps.get(id_))
     declared_decoys = {id_.owner for id_ in desired if id_.kind is Kind.DECOY}
     return Decision(steps, frozenset(replaced & declared_decoys), lans)
 
@@ -96,10 +99,9 @@ def _step(delta: Delta) -> Step:
 
 
 def _renew(
-    id_: Id, declared: Declared | None, saved: Saved | None, actual: Resource | None, step: Step | None
+    id_: Id, declared: Declared | None, saved: Saved | None, there: Resource | None, step: Step | None
 ) -> Step:
-    """The step of a resource whose decoy goes and comes back."""
-    there = actual or (saved.resource if saved else None)
+    """The step of a resource whose decoy goes and comes back, or has gone and comes back."""
     span = declared.span if declared else saved.span if saved else Span("", 0)
     base = step or Step(f"decoy {id_.owner} goes and comes back", span)
     return replace(base, remove=there, create=declared, update=None, fields=frozenset())

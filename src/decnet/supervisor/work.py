@@ -20,7 +20,7 @@ from decnet.supervisor import pulse, watch
 from decnet.supervisor.broker import Broker
 from decnet.supervisor.kept import Keeper
 from decnet.supervisor.repair import LOCKED, UNKNOWN, Repairs
-from decnet.world import shipping, spawn, supervision
+from decnet.world import cells, shipping, spawn, supervision
 from decnet.world.monitor import Monitor
 from decnet.world.processes import numbers
 from decnet.world.supervision import Answer, Place, Question
@@ -52,6 +52,7 @@ class Supervisor:
         self._started: dict[int, tuple[float, float]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._shipper: watch.Presence | None = None
+        self._docker: object = None
         self._alone = False
 
     async def run(self) -> bool:
@@ -139,9 +140,23 @@ class Supervisor:
             if number not in self._watches and number not in self._starting:
                 self._watch(number)
 
+        if self._docker is None and cells.are_there(self._place.run_dir):
+            self._docker = self._listen_to_docker()
         if self._shipper is None:
             connection = watch.connected(self._place.run_dir, shipping.SOCKET)
             self._shipper = watch.Presence(connection, self._shipper_ended) if connection else None
+
+    def _listen_to_docker(self) -> object:
+        """An engine tells of containers that nobody's process is in, and sooner of those where one was."""
+        from decnet.world.docker.events import Listener  # noqa: PLC0415 (loads the SDK: most do without)
+
+        return Listener(
+            self._place.network, lambda text: self._loop.call_soon_threadsafe(self._heard_of_docker, text)
+        )
+
+    def _heard_of_docker(self, text: str) -> None:
+        if not self._repairs.barred:
+            self._repairs.trigger(text)
 
     def _shipper_ended(self, shipper: watch.Presence) -> None:
         self._shipper = None

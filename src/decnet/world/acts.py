@@ -145,10 +145,10 @@ class Acts:
 
     def _remove_decoy(self, gone: Decoy) -> None:
         decoy = gone.name
-        self._processes.drop(decoy)
         if gone.container:
-            self._docker().remove(decoy)
+            self._docker().remove(decoy)  # and its process with it
             self._processes.forget(decoy)
+        self._processes.drop(decoy)
         if namespaces.exists(self._network, decoy):
             with namespaces.opened(self._network, decoy) as fd:
                 namespaces.inside(fd, lambda: links.delete_group(self._group))

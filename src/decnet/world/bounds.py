@@ -12,7 +12,7 @@ import os
 import re
 import resource
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -155,15 +155,13 @@ def _make(hierarchy: Hierarchy, controller: str, group: Path) -> None:
 
 
 def groups_of(pid: int) -> tuple[Path, ...]:
-    """The cgroups that bound a process: of each controller of ours, where it can be used. Raises `OSError`."""
+    """The cgroups that a process is in, of every hierarchy that can be used here. Raises `OSError`."""
     own = dict(_memberships(Path(f"/proc/{pid}/cgroup").read_text()))
-    used = hierarchies(Path("/proc/self/mountinfo").read_text())
-    groups = (
-        hierarchy.path / own["" if hierarchy.unified else controller].lstrip("/")
-        for controller, hierarchy in used.items()
-        if ("" if hierarchy.unified else controller) in own
-    )
-    return tuple(dict.fromkeys(groups))
+    found = []
+    for hierarchy, names in _mounted(Path("/proc/self/mountinfo").read_text()):
+        paths = (own[name] for name in ([""] if hierarchy.unified else names) if name in own)
+        found += [hierarchy.path / path.lstrip("/") for path in paths][:1]
+    return tuple(found)
 
 
 def _memberships(text: str) -> Iterator[tuple[str, str]]:
@@ -175,7 +173,13 @@ def _memberships(text: str) -> Iterator[tuple[str, str]]:
 
 def hierarchies(mountinfo: str) -> dict[str, Hierarchy]:
     """Controller → where it can be used: proc_pid_mountinfo(5)."""
-    found: dict[str, Hierarchy] = {}
+    return {
+        name: hierarchy for hierarchy, names in _mounted(mountinfo) for name in names if name in _CONTROLLERS
+    }
+
+
+def _mounted(mountinfo: str) -> Iterator[tuple[Hierarchy, Sequence[str]]]:
+    """Every hierarchy that can be written to, with its controllers."""
     for line in mountinfo.splitlines():
         before, _, after = line.partition(" - ")
         kind, _, options = after.split(" ", 2)
@@ -184,13 +188,9 @@ def hierarchies(mountinfo: str) -> dict[str, Hierarchy]:
         path = Path(_ESCAPED.sub(lambda match: chr(int(match[1], 8)), before.split(" ")[4]))
         if not os.access(path, os.W_OK):
             continue
+        unified = kind == "cgroup2"
         try:
-            names = (
-                (path / "cgroup.controllers").read_text().split() if kind == "cgroup2" else options.split(",")
-            )
+            names = (path / "cgroup.controllers").read_text().split() if unified else options.split(",")
         except OSError:
             continue
-        for name in names:
-            if name in _CONTROLLERS:
-                found[name] = Hierarchy(path, unified=kind == "cgroup2")
-    return found
+        yield Hierarchy(path, unified=unified), names

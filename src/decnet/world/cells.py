@@ -55,6 +55,11 @@ def of(run_dir: Path, number: int) -> Cell | None:
         return None
 
 
+def are_there(run_dir: Path) -> bool:
+    """Whether any process of a network belongs in a container."""
+    return any(run_dir.glob("process-*.cell"))
+
+
 def forget(run_dir: Path, decoy: str) -> None:
     """The decoy has no container any more: what lies beside its process's control socket goes."""
     with contextlib.suppress(FileNotFoundError):

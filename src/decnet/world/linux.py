@@ -78,10 +78,11 @@ class LinuxWorld:
     def observe(self, expected: Iterable[Resource] = ()) -> Observed:
         """See `World.observe`. 0.3 ms a decoy."""
         asked = tuple(expected)
-        view = observe.look(self._network, asked, self._containers(asked))
+        containers = self._containers(asked)
+        view = observe.look(self._network, asked, containers)
         sessions: Counter[str] = Counter()
         try:
-            running = self._processes.running()
+            running = self._processes.running(containers.running if containers else ())
         except PermissionError:
             view.unseen.append("services and sessions (the decoy processes answer root only)")
             running = {}

@@ -8,7 +8,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -57,10 +57,16 @@ class Processes:
                 channel.close()
         self._spawner.reap()
 
-    def running(self) -> dict[int, tuple[Running, ...]]:
-        """What every live process serves. Raises PermissionError when we may not ask."""
+    def running(self, contained: Container[str] = ()) -> dict[int, tuple[Running, ...]]:
+        """What every live process serves. Raises PermissionError when we may not ask.
+
+        ``contained`` are the decoys whose containers run: a process in one that does not is not asked, it may be frozen.
+        """
         found: dict[int, tuple[Running, ...]] = {}
         for number in numbers(self._run_dir):
+            cell = cells.of(self._run_dir, number)
+            if cell and cell.decoy not in contained:
+                continue
             reply = self.ask(number, Request("list"))
             while reply is not None:
                 found[number] = (*found.get(number, ()), *reply.running)
@@ -85,7 +91,9 @@ class Processes:
     def drop(self, decoy: str) -> None:
         """Stop all services of a decoy, whoever runs them."""
         for number in numbers(self._run_dir):
-            self.ask(number, Request("drop", decoy))
+            cell = cells.of(self._run_dir, number)
+            if cell is None or cell.decoy == decoy:
+                self.ask(number, Request("drop", decoy))
 
     def ask(
         self, number: int, request: Request, fds: Sequence[int] = (), *, start: bool = False
@@ -141,7 +149,8 @@ class Processes:
     def put_inside(self, number: int, decoy: str, pid: int) -> None:
         """See that a process is started in the container that this process is the first of."""
         spawn.prepare_folder(self._run_dir)
-        cells.put(self._run_dir, number, decoy, pid)
+        with self._lock:
+            cells.put(self._run_dir, number, decoy, pid)
 
     def forget(self, decoy: str) -> None:
         """The process of a decoy ended with its container: what belongs to it goes."""

@@ -7,6 +7,7 @@ and moves in (`decnet.decoy.cell`), so an image needs nothing of ours, and nothi
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -91,13 +92,14 @@ def bound(engine: Engine, network: str, decoy: str, bounds: Bounds) -> None:
     """Set what a container may take of memory and processors, while it runs. Raises `WorldError`."""
     with explained(f"decoy/{decoy}"):
         there = find(engine, network, decoy)
-        if there is not None:
-            there.update(
-                mem_limit=bounds.memory or -1,
-                memswap_limit=bounds.memory or -1,
-                cpu_period=_PERIOD,
-                cpu_quota=int(bounds.cpu * _PERIOD) or -1,
-            )
+        if there is None:
+            return
+        host = there.attrs["HostConfig"]
+        memory, quota = bounds.memory, int(bounds.cpu * _PERIOD)
+        if host["Memory"] and not memory:  # an engine takes no bound of memory away
+            memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        if (host["Memory"], max(0, host["CpuQuota"])) != (memory, quota):
+            there.update(mem_limit=memory, memswap_limit=memory, cpu_period=_PERIOD, cpu_quota=quota or -1)
 
 
 def is_plugged(pid: int) -> bool:

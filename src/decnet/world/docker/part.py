@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+
+from docker.errors import ImageNotFound
 
 from decnet.errors import MissingCapability, WorldError
 from decnet.services.limits import Bounds
@@ -11,7 +14,7 @@ from decnet.spec import container
 from decnet.spec.resources import Decoy, Lan
 from decnet.world import names, namespaces
 from decnet.world.docker import containers, networks
-from decnet.world.docker.engine import Engine
+from decnet.world.docker.engine import Engine, explained
 
 
 class Docker:
@@ -90,3 +93,16 @@ class Docker:
                 except MissingCapability as error:
                     raise WorldError(error.message, hint=error.hint) from None
             return self._connected
+
+
+def images(tags: Iterable[str]) -> Mapping[str, str] | None:
+    """Tag → id of those images that the engine has; None where no engine answers. Raises `WorldError`."""
+    try:
+        with Engine() as engine, explained("images"):
+            found = {}
+            for tag in sorted(set(tags)):
+                with contextlib.suppress(ImageNotFound):
+                    found[tag] = str(engine.client.images.get(tag).id)
+            return found
+    except MissingCapability:
+        return None

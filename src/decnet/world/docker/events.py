@@ -1,0 +1,68 @@
+"""What an engine tells of a network's containers and Docker networks, as it happens."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import requests
+from docker.errors import DockerException
+
+from decnet.errors import MissingCapability
+from decnet.world.docker import labels, networks
+from decnet.world.docker.engine import Engine
+
+_TOLD = {
+    "container": {"die", "destroy", "pause", "start", "stop", "unpause"},
+    "network": {"destroy", "disconnect"},
+}
+"""Type → actions that may be drift."""
+_AWAY = (MissingCapability, DockerException, requests.RequestException, OSError)
+_AGAIN_SECONDS = 1.0
+
+
+class Listener:
+    """Calls ``tell`` from a thread of its own, which waits for an engine that is away and tells when it is back."""
+
+    def __init__(self, network: str, tell: Callable[[str], object]) -> None:
+        self._network = network
+        self._tell = tell
+        threading.Thread(target=self._listen, name="docker events", daemon=True).start()
+
+    def _listen(self) -> None:
+        lost = False
+        while True:
+            with contextlib.suppress(*_AWAY), Engine() as engine:
+                if lost:
+                    self._tell("the Docker Engine is back")
+                lost = True
+                for event in engine.client.events(decode=True, filters={"type": list(_TOLD)}):
+                    if text := said(event, self._network):
+                        self._tell(text)
+            time.sleep(_AGAIN_SECONDS)
+
+
+def said(event: dict[str, Any], network: str) -> str:
+    """An event for a person; empty where it is nothing of this network's."""
+    kind, action = event.get("Type", ""), event.get("Action", "")
+    if action not in _TOLD.get(kind, ()):
+        return ""
+    of = event.get("Actor", {}).get("Attributes", {})
+    if kind == "container":
+        return f"{of[labels.DECOY]}: container {_PAST[action]}" if of.get(labels.NETWORK) == network else ""
+    name = str(of.get("name", ""))
+    return f"Docker network {name}: {_PAST[action]}" if name.startswith(networks.name(network, "")) else ""
+
+
+_PAST = {
+    "die": "ended",
+    "destroy": "removed",
+    "disconnect": "a container was disconnected",
+    "pause": "paused",
+    "start": "started",
+    "stop": "stopped",
+    "unpause": "went on",
+}

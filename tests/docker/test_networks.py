@@ -1,0 +1,134 @@
+"""The command, end to end, with containers for decoys."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from decnet.catalog import load
+from decnet.render import Templates
+from decnet.render.images import recipe
+from decnet.world.docker import containers, networks
+from tests.docker.engine import BASE
+from tests.live.command import Command
+from tests.live.lab import eventually, run
+
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
+
+NETWORK = """
+[general]
+name = boxes
+net = 198.51.100.0/24
+runtime = docker
+seed = boxes
+
+[_linux]
+distro = debian
+
+[web : _linux]
+ip = 198.51.100.20
+services = http, redis
+
+[db : _linux]
+ip = 198.51.100.21
+services = redis
+"""
+
+
+@pytest.fixture(scope="module")
+def image(engine):
+    """The recipe's image of Debian; what is in it is of no matter here."""
+    tag = recipe(load().distros["debian"], Templates()).tag
+    engine.images.get(BASE).tag(*tag.split(":"))
+    return tag
+
+
+@pytest.fixture
+def file(tmp_path):
+    written = tmp_path / "network.ini"
+    written.write_text(NETWORK)
+    return written
+
+
+@pytest.fixture
+def decnet(engine, image, lab, tmp_path):
+    before = snapshot(lab)
+    command = Command(tmp_path / "state")
+    yield command
+    command("destroy", "--yes", "boxes", code=None)
+    assert not engine.containers.list(all=True)
+    assert [one.name for one in engine.networks.list() if one.name.startswith("decnet")] == []
+    assert snapshot(lab) == before
+
+
+def snapshot(lab):
+    """All but the engine's own files."""
+    found = lab.snapshot()
+    found["files"] = [one for one in found["files"] if not one.startswith(("/run/docker", "/run/containerd"))]
+    return found
+
+
+def test_decoys_in_containers(engine, decnet, file):
+    decnet("apply", "--yes", file)
+    assert {decoy["state"] for decoy in decnet.status("boxes").values()} == {"up"}
+    assert run("redis-cli", "-h", "198.51.100.20", "ping").strip() == "PONG"
+    plan = decnet.json("plan", "--detailed-exitcode", file)
+    assert (plan["changes"], plan["drift"]) == ([], [])
+    assert "runtime docker" in decnet("plan", file)
+
+
+def container(engine, decoy="web"):
+    return engine.containers.get(containers.name("boxes", decoy))
+
+
+def process_of(engine, decoy="web"):
+    """The decoy process in a container."""
+    pids = [int(row[1]) for row in container(engine, decoy).top()["Processes"]]
+    (pid,) = [one for one in pids if "decnet.decoy" in Path(f"/proc/{one}/cmdline").read_text()]
+    return pid
+
+
+def test_the_decoy_process_is_in_the_container_and_may_do_nothing(engine, decnet, file):
+    decnet("apply", "--yes", file)
+    pid = process_of(engine)
+    status = dict(line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    assert len(status["NSpid"].split()) == 2
+    assert {status[name] for name in status if name.startswith("Cap")} == {"0" * 16}
+    assert status["NoNewPrivs"] == "1"
+    assert status["Seccomp"] == "2"
+    assert container(engine).id in Path(f"/proc/{pid}/cgroup").read_text()
+    assert {one.name for one in Path(f"/proc/{pid}/root").iterdir()} == {"tmp", "events"}
+    assert process_of(engine, "db") != pid
+
+
+def repairs(decnet):
+    told = decnet.events("boxes", "--type", "decoy.state")
+    return [event["data"]["cause"] for event in told if event["data"]["state"] == "repaired"]
+
+
+@pytest.mark.parametrize(
+    "sabotage",
+    [
+        lambda engine: container(engine).remove(force=True),
+        lambda engine: container(engine).restart(timeout=0),
+        lambda engine: container(engine).pause(),
+        lambda engine: engine.networks.get(networks.name("boxes", "default")).disconnect(container(engine)),
+        lambda engine: os.kill(process_of(engine), signal.SIGKILL),
+        lambda engine: os.kill(container(engine).attrs["State"]["Pid"], signal.SIGKILL),
+    ],
+    ids=["rm", "restart", "pause", "disconnect", "process killed", "first process killed"],
+)
+def test_the_supervisor_puts_it_right_and_tells_once(engine, decnet, file, sabotage):
+    decnet("apply", "--yes", file)
+    assert run("redis-cli", "-h", "198.51.100.20", "ping").strip() == "PONG"
+    sabotage(engine)
+    eventually(lambda: len(repairs(decnet)) == 1, seconds=20)
+    eventually(
+        lambda: run("redis-cli", "-h", "198.51.100.20", "ping", check=False).strip() == "PONG", seconds=20
+    )
+    time.sleep(2)
+    assert len(repairs(decnet)) == 1, repairs(decnet)
+    plan = decnet.json("plan", "--detailed-exitcode", file)
+    assert (plan["changes"], plan["drift"]) == ([], [])
