@@ -24,6 +24,7 @@ COMMANDS = {
     "schema": "Describe every section and key.",
     "supervise": "Keep an applied network as it was applied, in the foreground.",
     "unit": "Print a systemd unit that brings networks back after a reboot.",
+    "image": "Build, list, prune, save and load the images of distros.",
     "identity": "Export and import what a network is recognised by.",
     "completion": "Print the shell completion script.",
 }

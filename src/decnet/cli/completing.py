@@ -1,4 +1,4 @@
-"""What a shell offers for a word that is being written: names of networks, decoys and groups."""
+"""What a shell offers for a word that is being written: names of networks, decoys, groups and distros."""
 
 from __future__ import annotations
 
@@ -32,6 +32,16 @@ def decoys(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[Comp
     except DecnetError:  # as above
         names = []
     return [CompletionItem(head + comma + name) for name in names if name.lower().startswith(word.lower())]
+
+
+def distros(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Distros of the installed profiles and of this machine."""
+    from decnet import catalog
+
+    known = catalog.load().distros
+    return [
+        CompletionItem(name, help=known[name].title) for name in sorted(known) if name.startswith(incomplete)
+    ]
 
 
 def _state_dir(ctx: click.Context) -> Path:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import IO
 
 import click
@@ -58,3 +59,18 @@ def print_json(data: bytes) -> None:
     """One JSON document (or line) on stdout."""
     sys.stdout.write(data.decode() + "\n")
     sys.stdout.flush()
+
+
+def table(
+    head: tuple[str, ...],
+    body: Iterable[tuple[str, ...]],
+    colours: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """Rows under a head on stdout; the second column may have colours by its word."""
+    rows = [head, *body]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        if row[1] in colours:
+            cells[1] = click.style(cells[1], fg=colours[row[1]])
+        click.echo("  ".join(cells).rstrip(), color=bool(colours))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,17 +49,13 @@ def command(target: str | None, limits: tuple[str, ...], as_json: bool, state_di
 
 
 def _show(status: Status) -> None:
-    from decnet.cli.output import wants_colour
+    from decnet.cli.output import table, wants_colour
 
-    colour = wants_colour(sys.stdout)
-    _table(
-        ("DECOY", "STATE", "ADDRESS", "HOSTNAME", "OS", "SERVICES"), map(_row, status.decoys), colour=colour
-    )
+    colours = _COLOURS if wants_colour(sys.stdout) else {}
+    table(("DECOY", "STATE", "ADDRESS", "HOSTNAME", "OS", "SERVICES"), map(_row, status.decoys), colours)
     if status.sinks:
         click.echo()
-        _table(
-            ("SINK", "STATE", "TARGET", "SENT", "QUEUED", "DROPPED"), map(_sink, status.sinks), colour=colour
-        )
+        table(("SINK", "STATE", "TARGET", "SENT", "QUEUED", "DROPPED"), map(_sink, status.sinks), colours)
         for sink in status.sinks:
             if sink.error:
                 click.echo(f"{sink.name}: {sink.error}")
@@ -76,17 +71,6 @@ def _show(status: Status) -> None:
         click.echo(f"{status.hidden} decoy{'s' * (status.hidden != 1)} hidden by --limit")
     up = sum(decoy.state == "up" for decoy in status.decoys)
     click.echo(f"{status.about.network}: {up} of {len(status.decoys)} decoys up")
-
-
-def _table(head: tuple[str, ...], body: Iterable[tuple[str, ...]], *, colour: bool) -> None:
-    """Rows under a head; the second column is a state."""
-    rows = [head, *body]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(head))]
-    for row in rows:
-        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
-        if colour and row[1] in _COLOURS:
-            cells[1] = click.style(cells[1], fg=_COLOURS[row[1]])
-        click.echo("  ".join(cells).rstrip(), color=colour)
 
 
 def _sink(sink: SinkStatus) -> tuple[str, ...]:

@@ -94,6 +94,11 @@ def is_there() -> bool:
     return True
 
 
+def advice(words: str) -> str:
+    """What to do about something that an engine said; empty when nothing is known of it."""
+    return next((hint for part, hint in _WORDS.items() if part in words), "")
+
+
 @contextlib.contextmanager
 def explained(what: str) -> Iterator[None]:
     """Turn what an engine refuses, or that it is away, into a `WorldError` about ``what``."""
@@ -105,8 +110,7 @@ def explained(what: str) -> Iterator[None]:
         ) from None
     except APIError as error:
         words = _said(error)
-        hint = next((hint for part, hint in _WORDS.items() if part in words), "")
-        raise WorldError(f"{what}: {words}", hint=hint) from None
+        raise WorldError(f"{what}: {words}", hint=advice(words)) from None
     except _AWAY as error:
         raise WorldError(f"{what}: the Docker Engine does not answer: {_cause(error)}", hint=_HINT) from None
 
