@@ -10,8 +10,8 @@ import pytest
 from decnet.catalog import load
 from decnet.render import Templates
 from decnet.render.images import recipe
-from decnet.world.docker import containers, networks
-from tests.docker.engine import BASE
+from decnet.world.docker import containers, images, networks
+from decnet.world.docker.engine import Engine
 from tests.live.command import Command
 from tests.live.lab import eventually, run
 
@@ -39,10 +39,8 @@ services = redis
 
 @pytest.fixture(scope="module")
 def image(engine):
-    """The recipe's image of Debian; what is in it is of no matter here."""
-    tag = recipe(load().distros["debian"], Templates()).tag
-    engine.images.get(BASE).tag(*tag.split(":"))
-    return tag
+    with Engine() as found:
+        return images.build(found, recipe(load().distros["debian"], Templates())).tag
 
 
 @pytest.fixture
@@ -132,3 +130,58 @@ def test_the_supervisor_puts_it_right_and_tells_once(engine, decnet, file, sabot
     assert len(repairs(decnet)) == 1, repairs(decnet)
     plan = decnet.json("plan", "--detailed-exitcode", file)
     assert (plan["changes"], plan["drift"]) == ([], [])
+
+
+def test_an_image_that_is_not_built_is_named_before_anything_is_done(engine, decnet, file):
+    file.write_text(NETWORK.replace("distro = debian", "distro = alpine"))
+    assert "the image decnet/alpine:" in decnet("plan", file)
+    told = decnet("apply", "--yes", file, code=1)
+    assert "the engine lacks the image decnet/alpine:" in told
+    assert f"decnet image build {file}" in told
+    assert not engine.containers.list(all=True)
+    assert [one.name for one in engine.networks.list() if one.name.startswith("decnet")] == []
+
+
+def test_an_engine_that_is_away_is_named(decnet, file, monkeypatch):
+    monkeypatch.setenv("DOCKER_HOST", "unix:///run/nobody.sock")
+    for words in (("plan", file), ("apply", "--yes", file)):
+        assert "no Docker Engine answers: No such file or directory" in decnet(*words, code=1)
+
+
+def test_auto_chooses_docker_where_an_engine_answers_and_stays_with_it(decnet, file, monkeypatch):
+    file.write_text(NETWORK.replace("runtime = docker\n", ""))
+    assert "runtime docker" in decnet("plan", file)
+    decnet("apply", "--yes", file)
+    monkeypatch.setenv("DOCKER_HOST", "unix:///run/nobody.sock")
+    decnet("plan", file, code=1)  # it does not flip
+    monkeypatch.delenv("DOCKER_HOST")
+    assert decnet.json("plan", "--detailed-exitcode", file)["changes"] == []
+
+
+def test_runtimes_side_by_side_on_one_lan(engine, decnet, file):
+    file.write_text(NETWORK + "\n[host]\nip = 198.51.100.22\nruntime = netns\nservices = redis\n")
+    decnet("apply", "--yes", file)
+    for number in (20, 21, 22):
+        assert run("redis-cli", "-h", f"198.51.100.{number}", "ping").strip() == "PONG"
+    file.write_text(file.read_text().replace("runtime = netns", "runtime = docker\ndistro = debian"))
+    (change,) = decnet.json("plan", "--detailed-exitcode", file, code=2)["changes"]
+    assert (change["resource"], change["action"]) == ("decoy/host", "replace")
+    decnet("apply", "--yes", file)
+    assert run("redis-cli", "-h", "198.51.100.22", "ping").strip() == "PONG"
+    assert container(engine, "host")
+    assert decnet.json("plan", "--detailed-exitcode", file)["changes"] == []
+
+
+def test_limits_are_the_container_s_and_change_while_it_runs(engine, decnet, file):
+    limited = NETWORK.replace(
+        "distro = debian\n", "distro = debian\nlimits = memory=300M, cpu=50%, pids=64\n"
+    )
+    file.write_text(limited)
+    decnet("apply", "--yes", file)
+    host = container(engine).attrs["HostConfig"]
+    assert (host["Memory"], host["CpuQuota"], host["PidsLimit"]) == (300 << 20, 50_000, 64)
+    began = container(engine).attrs["State"]["StartedAt"]
+    file.write_text(limited.replace("memory=300M", "memory=400M"))
+    decnet("apply", "--yes", file)
+    assert container(engine).attrs["HostConfig"]["Memory"] == 400 << 20
+    assert container(engine).attrs["State"]["StartedAt"] == began

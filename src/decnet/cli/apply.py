@@ -70,7 +70,7 @@ def command(
     from decnet import engine, ini, state
     from decnet.cli.output import print_json, show_warnings, wants_colour
     from decnet.cli.pipeline import place, world
-    from decnet.cli.planning import prepare
+    from decnet.cli.planning import prepare, refuse_lacking
     from decnet.cli.progress import watching
     from decnet.spec import network_name
 
@@ -81,6 +81,7 @@ def command(
         prepared = prepare(document, state_dir, machine, limit, was)
         show_warnings(prepared.built.network.warnings, as_json=as_json)
         if not prepared.plan.empty:
+            refuse_lacking(prepared)
             machine.check(declared.resource for declared in prepared.desired.resources.values())
         if not as_json:
             click.echo(engine.render_plan(prepared.plan, colour=wants_colour(sys.stdout)), nl=False)

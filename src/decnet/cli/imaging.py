@@ -73,12 +73,16 @@ def _of_distros(names: tuple[str, ...]) -> tuple[Recipe, ...]:
 def kept(files: tuple[Path, ...], env: str, state_dir: Path, *, recipes_too: bool) -> set[str]:
     """Tags and ids of images that must stay: those that a state has, those of ``files``, those of the profiles."""
     from decnet import catalog, state
+    from decnet.spec import container
+    from decnet.world import Decoy
 
     keep: set[str] = set()
     for about in state.networks(state_dir):
-        for was in state.read(state_dir, about.network).resources.values():
-            pinned: str = getattr(was.resource, "image", "")
-            keep |= {pinned} - {""}
+        saved = state.read(state_dir, about.network)
+        for was in saved.resources.values():
+            if isinstance(was.resource, Decoy) and was.resource.container in saved.contents:
+                pinned = container.decode(saved.contents[was.resource.container])
+                keep |= {pinned.tag, pinned.image_id}
     for file in files:
         keep |= {recipe.tag for recipe in _of_file(file, env, state_dir)}
     return keep | (_current(catalog.load()) if recipes_too else set())

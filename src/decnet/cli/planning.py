@@ -55,6 +55,10 @@ def _warned(prepared: Prepared, world: World) -> Prepared:
     """With what the machine and the LANs have to say to it."""
     plan = prepared.plan
     warnings = engine.forecast(plan, prepared.desired, _capacity(prepared))
+    warnings += tuple(
+        f"the image {tag} is not here: decnet image build {prepared.built.network.file}"
+        for tag in engine.lacking(plan)
+    )
     taken: tuple[engine.Taken, ...] = ()
     try:
         taken = engine.taken(plan, prepared.saved, prepared.observed, world)
@@ -63,6 +67,16 @@ def _warned(prepared: Prepared, world: World) -> Prepared:
         warnings += (f"nobody was asked whether the new addresses are free: {error.message}",)
     plan = dataclasses.replace(plan, warnings=plan.warnings + warnings)
     return dataclasses.replace(prepared, plan=plan, taken=taken)
+
+
+def refuse_lacking(prepared: Prepared) -> None:
+    """Raise `MissingCapability` when containers are to be made of images that are not here."""
+    tags = engine.lacking(prepared.plan)
+    if tags:
+        raise MissingCapability(
+            f"the engine lacks the image{'s' * (len(tags) > 1)} {', '.join(tags)}",
+            hint=f"decnet image build {prepared.built.network.file}; offline: decnet image load ARCHIVE",
+        )
 
 
 def _capacity(prepared: Prepared) -> Capacity:

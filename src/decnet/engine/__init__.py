@@ -16,7 +16,7 @@ from decnet.engine.cost import Code, Cost
 from decnet.engine.desired import Declared, Desired, Docker, chosen_runtime, declare, runtime_of
 from decnet.engine.diff import FieldChange
 from decnet.engine.execute import PARALLELISM, Outcome, Progress, Watch, silent
-from decnet.engine.forecast import forecast
+from decnet.engine.forecast import forecast, lacking
 from decnet.engine.graph import Act, Op, label
 from decnet.engine.keep import KeptPlan, exactly, keep, kept
 from decnet.engine.limit import Limit
@@ -69,6 +69,7 @@ __all__ = [
     "keep",
     "kept",
     "label",
+    "lacking",
     "plan",
     "plan_json",
     "progress_json",

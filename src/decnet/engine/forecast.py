@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from decnet.engine.desired import Desired
 from decnet.engine.graph import Act
 from decnet.engine.plan import Plan
-from decnet.world import Driver, Kind, Lan, Link, Service
+from decnet.spec import container
+from decnet.world import Decoy, Driver, Kind, Lan, Link, Service
 from decnet.world.capacity import Capacity
 
 MB = 1024 * 1024
@@ -40,6 +41,13 @@ class Need:
     """Bridge LAN → decoys on it, and how many its bridges take."""
     neighbours: int
     """Neighbour entries when the host has spoken with every decoy: one on each side."""
+
+
+def lacking(plan: Plan) -> tuple[str, ...]:
+    """Tags of images that containers are to be made of and that the engine does not have."""
+    made = (op for op in plan.ops if op.act is Act.CREATE and isinstance(op.resource, Decoy) and op.content)
+    images = (container.decode(op.content or b"") for op in made)
+    return tuple(sorted({image.tag for image in images if not image.image_id}))
 
 
 def need(plan: Plan, desired: Desired) -> Need:

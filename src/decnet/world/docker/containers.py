@@ -22,7 +22,7 @@ from decnet.services.limits import Bounds
 from decnet.spec.container import Container
 from decnet.spec.resources import Decoy
 from decnet.world import names
-from decnet.world.docker import labels, networks
+from decnet.world.docker import images, labels, networks
 from decnet.world.docker.engine import MAC_OF_ENDPOINT, Engine, explained
 
 COMMAND = ("sleep", "infinity")
@@ -150,13 +150,14 @@ def _connect(engine: Engine, network: str, there: Handle, made_of: Container) ->
 def _make(engine: Engine, network: str, decoy: Decoy, made_of: Container, user: int) -> Handle:
     api = engine.client.api
     lan = networks.name(network, made_of.lan)
+    image = made_of.image_id or made_of.tag
     own, of_endpoint = _mac(engine, made_of)
     endpoint = api.create_endpoint_config(
         ipv4_address=made_of.ip, ipv6_address=made_of.ip6 or None, mac_address=of_endpoint
     )
     with explained(str(decoy.id)):
         created = api.create_container(
-            made_of.image_id or made_of.tag,
+            image,
             list(COMMAND),
             name=name(network, decoy.name),
             hostname=made_of.hostname,
@@ -164,6 +165,7 @@ def _make(engine: Engine, network: str, decoy: Decoy, made_of: Container, user: 
             user=f"{user}:{user}",
             working_dir=_HOME,
             entrypoint=[],
+            environment=list(images.environment(engine, image)),  # without a value: they are left out
             labels={
                 labels.NETWORK: network,
                 labels.DECOY: decoy.name,

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections.abc import Callable, Iterable, Mapping
-
-from docker.errors import ImageNotFound
 
 from decnet.errors import MissingCapability, WorldError
 from decnet.services.limits import Bounds
@@ -14,7 +11,8 @@ from decnet.spec import container
 from decnet.spec.resources import Decoy, Lan
 from decnet.world import names, namespaces
 from decnet.world.docker import containers, networks
-from decnet.world.docker.engine import Engine, explained
+from decnet.world.docker.engine import Engine
+from decnet.world.docker.images import find
 
 
 class Docker:
@@ -98,11 +96,7 @@ class Docker:
 def images(tags: Iterable[str]) -> Mapping[str, str] | None:
     """Tag → id of those images that the engine has; None where no engine answers. Raises `WorldError`."""
     try:
-        with Engine() as engine, explained("images"):
-            found = {}
-            for tag in sorted(set(tags)):
-                with contextlib.suppress(ImageNotFound):
-                    found[tag] = str(engine.client.images.get(tag).id)
-            return found
+        with Engine() as engine:
+            return {tag: image.id for tag, image in find(engine, frozenset(tags)).items()}
     except MissingCapability:
         return None
