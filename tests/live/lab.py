@@ -86,6 +86,15 @@ class Lab:
                         found.append(int(entry.name))
         return sorted(found)
 
+    def decoy_processes(self) -> list[int]:
+        """Those of the lab's networks; other labs may be at work on this machine."""
+        found = []
+        for pid in self.processes():
+            with contextlib.suppress(OSError):
+                if b"decnet.decoy" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
+                    found.append(pid)
+        return found
+
 
 def eventually(condition, *, seconds: float = 10) -> None:
     """Wait until it holds; fails the test when it does not within the time."""

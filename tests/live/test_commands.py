@@ -141,14 +141,10 @@ def test_the_first_interrupt_drains_and_saves(decnet, file):
     assert decnet.json("plan", "--detailed-exitcode", file)["drift"] == []
 
 
-def decoy_processes() -> list[int]:
-    return [int(pid) for pid in run("pgrep", "-f", "decnet.decoy.*--network lab", check=False).split()]
-
-
-def test_the_second_interrupt_exits_at_once_and_the_next_apply_recovers(decnet, file):
+def test_the_second_interrupt_exits_at_once_and_the_next_apply_recovers(decnet, lab, file):
     """A decoy process that does not answer holds the first interrupt up."""
     decnet("apply", "--no-supervisor", file)
-    held = decoy_processes()
+    held = lab.decoy_processes()
     file.write_text(file.read_text() + "\n[many]\namount = 40\nservices = redis\n")
     process = decnet.start("apply", "--no-supervisor", "--json", file)
     try:

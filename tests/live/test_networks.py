@@ -162,24 +162,19 @@ def test_drift_is_seen_and_repaired(decnet, file, hurt, state):
     assert run("redis-cli", "-h", "198.51.100.21", "ping").strip() == "PONG"
 
 
-def decoy_processes() -> list[int]:
-    found = run("pgrep", "-f", "decnet.decoy.*--network lab", check=False)
-    return [int(pid) for pid in found.split()]
-
-
-def test_a_killed_decoy_process_is_drift_and_comes_back(decnet, file):
+def test_a_killed_decoy_process_is_drift_and_comes_back(decnet, lab, file):
     decnet("apply", file)
-    (process,) = decoy_processes()
+    (process,) = lab.decoy_processes()
     os.kill(process, signal.SIGKILL)
     assert {decoy["state"] for decoy in decnet.status("lab", code=4).values()} == {"down"}
     decnet("apply", file)
     assert run("redis-cli", "-h", "198.51.100.20", "ping").strip() == "PONG"
-    assert len(decoy_processes()) == 1
+    assert len(lab.decoy_processes()) == 1
 
 
-def test_decoy_processes_hold_no_privilege(decnet, file):
+def test_decoy_processes_hold_no_privilege(decnet, lab, file):
     decnet("apply", file)
-    (process,) = decoy_processes()
+    (process,) = lab.decoy_processes()
     status = Path(f"/proc/{process}/status").read_text()
     assert re.search(r"^Uid:\t(\d+)\t\1\t\1\t\1$", status, re.MULTILINE)[1] != "0"
     for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
@@ -204,7 +199,7 @@ def test_a_killed_apply_is_finished_by_the_next_one(decnet, lab, file, seed):
     decnet("apply", file)
     assert decnet.json("plan", "--detailed-exitcode", file)["changes"] == []
     assert all(decoy["state"] == "up" for decoy in decnet.status("lab").values())
-    eventually(lambda: len(decoy_processes()) == 1, seconds=20)
+    eventually(lambda: len(lab.decoy_processes()) == 1, seconds=20)
 
 
 def test_without_the_privilege_one_line_says_which(decnet, file):

@@ -50,11 +50,6 @@ def supervisors() -> list[int]:
     return sorted(found)
 
 
-def decoy_processes(lab: Lab) -> list[int]:
-    words = {pid: Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0") for pid in lab.processes()}
-    return [pid for pid, line in words.items() if b"decnet.decoy" in line]
-
-
 def told(decnet: Command) -> list[dict]:
     return [
         event
@@ -127,7 +122,7 @@ def test_a_sysctl_that_nobody_hears_of_is_found_by_looking(lab, tmp_path, monkey
 
 
 def test_a_killed_decoy_process_comes_back_on_its_own_sockets(lab, decnet):
-    (process,) = decoy_processes(lab)
+    (process,) = lab.decoy_processes()
     os.kill(process, signal.SIGKILL)
     # Nobody is refused meanwhile: who connects waits in the backlog of sockets that never closed.
     with socket.create_connection(("198.51.100.20", 6379), timeout=REPAIRED) as visitor:
@@ -138,7 +133,7 @@ def test_a_killed_decoy_process_comes_back_on_its_own_sockets(lab, decnet):
     assert {event["decoy"] for event in told(decnet)} == {"web", "db"}
     assert all(f"(pid {process}) ended" in event["data"]["heard"] for event in told(decnet))
     assert {decoy["state"] for decoy in decnet.status("healing").values()} == {"up"}
-    assert len(decoy_processes(lab)) == 1
+    assert len(lab.decoy_processes()) == 1
 
 
 def test_it_has_room_for_the_sockets_of_a_large_network(decnet):
@@ -185,9 +180,9 @@ def test_a_decoy_process_that_is_stuck_is_replaced(lab, tmp_path, monkeypatch):
     file.write_text(NETWORK)
     decnet = Command(tmp_path / "state")
     decnet("apply", file)
-    (process,) = decoy_processes(lab)
+    (process,) = lab.decoy_processes()
     os.kill(process, signal.SIGSTOP)
-    eventually(lambda: process not in decoy_processes(lab) and decoy_processes(lab), seconds=30)
+    eventually(lambda: process not in lab.decoy_processes() and lab.decoy_processes(), seconds=30)
     eventually(lambda: told(decnet), seconds=REPAIRED)
     assert run("redis-cli", "-h", "198.51.100.20", "ping").strip() == "PONG"
     decnet("destroy", "--yes", "healing")
@@ -218,9 +213,9 @@ def test_both_halves_killed_the_next_apply_starts_another(decnet, tmp_path):
 
 
 def test_supervisor_and_decoy_process_killed_together(lab, decnet):
-    for pid in (*decoy_processes(lab), supervisors()[1]):
+    for pid in (*lab.decoy_processes(), supervisors()[1]):
         os.kill(pid, signal.SIGKILL)
-    eventually(lambda: len(decoy_processes(lab)) == 1, seconds=REPAIRED)
+    eventually(lambda: len(lab.decoy_processes()) == 1, seconds=REPAIRED)
     eventually(
         lambda: {d["state"] for d in decnet.json("status", "healing", code=None)["decoys"]} == {"up"},
         seconds=30,
@@ -230,7 +225,7 @@ def test_supervisor_and_decoy_process_killed_together(lab, decnet):
 def test_a_network_comes_back_after_a_reboot_with_the_same_identity(lab, decnet):
     """As after a reboot: no process, no namespace, no interface, an empty /run; then what the unit runs."""
     before, key = decnet.status("healing"), host_key("198.51.100.20")
-    for pid in (*supervisors(), *decoy_processes(lab)):
+    for pid in (*supervisors(), *lab.decoy_processes()):
         os.kill(pid, signal.SIGKILL)
     for name in ("web", "db"):
         run("ip", "netns", "delete", f"decnet:healing:{name}")
