@@ -4,9 +4,15 @@ from pathlib import Path
 import docker
 import pytest
 
-from tests.docker.engine import base_archive, engine_of_a_module
+from decnet.catalog import load
+from decnet.render import Templates
+from decnet.render.images import recipe
+from decnet.world.docker import images
+from decnet.world.docker.engine import Engine
+from tests.docker.engine import Daemon, base_archive, client_of, daemon_of_a_module
 from tests.docker.images import here as here  # noqa: PLC0414 (fixtures for every module here)
 from tests.docker.images import overlay as overlay  # noqa: PLC0414
+from tests.live.command import Command
 from tests.live.lab import Lab
 from tests.live.lab import lab as lab  # noqa: PLC0414 (a fixture for every module here)
 
@@ -18,6 +24,46 @@ def archive() -> Path:
 
 
 @pytest.fixture(scope="module")
-def engine(archive: Path, lab: Lab) -> Iterator[docker.DockerClient]:
-    with engine_of_a_module(archive) as client:
+def daemon(archive: Path, lab: Lab) -> Iterator[Daemon]:
+    with daemon_of_a_module(archive) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def engine(daemon: Daemon) -> Iterator[docker.DockerClient]:
+    with client_of(120) as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def image(engine: docker.DockerClient) -> str:
+    """Tag of the image that decoys of the distro ``debian`` have."""
+    with Engine() as found:
+        return images.build(found, recipe(load().distros["debian"], Templates())).tag
+
+
+def snapshot(lab: Lab) -> dict[str, list[str]]:
+    """All but the engine's own files and processes."""
+    found = lab.snapshot()
+    found["processes"] = [pid for pid in found["processes"] if not _is_engine(pid)]
+    found["files"] = [one for one in found["files"] if not one.startswith(("/run/docker", "/run/containerd"))]
+    return found
+
+
+def _is_engine(pid: str) -> bool:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().startswith(("dockerd", "containerd"))
+    except OSError:
+        return True
+
+
+@pytest.fixture
+def decnet(engine: docker.DockerClient, image: str, lab: Lab, tmp_path: Path) -> Iterator[Command]:
+    """The command; whatever a test leaves of its network ``boxes`` is destroyed, and nothing of it is there then."""
+    before, there = snapshot(lab), {one.id for one in engine.networks.list()}
+    command = Command(tmp_path / "state")
+    yield command
+    command("destroy", "--yes", "boxes", code=None)
+    assert not engine.containers.list(all=True)
+    assert {one.id for one in engine.networks.list()} == there
+    assert snapshot(lab) == before

@@ -43,36 +43,35 @@ def base_archive() -> Path:
     return archive
 
 
-@contextlib.contextmanager
-def started(data: Path) -> Iterator[subprocess.Popen[bytes]]:
+class Daemon:
     """An engine in this thread's namespaces, on ``/run/docker.sock``, which keeps its things in ``data``."""
-    if shutil.which("dockerd") is None:
-        pytest.skip("no dockerd here")
-    log = data / "dockerd.log"
-    data.mkdir(parents=True, exist_ok=True)
-    command = (
-        "dockerd",
-        f"--data-root={data / 'root'}",
-        "--exec-root=/run/docker-exec",
-        f"--host={HOST}",
-        "--pidfile=/run/dockerd.pid",
-        "--bridge=none",
-        "--iptables=false",
-        "--ip6tables=false",
-        "--live-restore=false",
-    )
-    with log.open("ab") as out:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
-    try:
-        eventually(lambda: answers(process, log), seconds=60)
-        yield process
-    finally:
-        process.send_signal(signal.SIGTERM)
+
+    def __init__(self, data: Path) -> None:
+        self._log = data / "dockerd.log"
+        self._command = (
+            "dockerd",
+            f"--data-root={data / 'root'}",
+            "--exec-root=/run/docker-exec",
+            f"--host={HOST}",
+            "--pidfile=/run/dockerd.pid",
+            "--bridge=none",
+            "--iptables=false",
+            "--ip6tables=false",
+            "--live-restore=false",
+        )
+
+    def start(self) -> None:
+        with self._log.open("ab") as out:
+            self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
+        eventually(lambda: answers(self._process, self._log), seconds=60)
+
+    def stop(self) -> None:
+        self._process.send_signal(signal.SIGTERM)
         try:
-            process.wait(30)
+            self._process.wait(30)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            self._process.kill()
+            self._process.wait()
 
 
 def answers(process: subprocess.Popen[bytes], log: Path) -> bool:
@@ -91,16 +90,20 @@ def client_of(seconds: int) -> Iterator[docker.DockerClient]:
 
 
 @contextlib.contextmanager
-def engine_of_a_module(archive: Path) -> Iterator[docker.DockerClient]:
+def daemon_of_a_module(archive: Path) -> Iterator[Daemon]:
     """The engine of a test module, with the base image in it."""
+    if shutil.which("dockerd") is None:
+        pytest.skip("no dockerd here")
     data = Path(tempfile.mkdtemp(prefix="decnet-docker-", dir="/var/tmp"))
     before = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("DOCKER_")}
+    daemon = Daemon(data)
     try:
-        with started(data), client_of(120) as client:
-            repository, _, tag = BASE.partition(":")
-            run("docker", "import", str(archive), f"{repository}:{tag}", timeout=120)
-            yield client
+        daemon.start()
+        repository, _, tag = BASE.partition(":")
+        run("docker", "import", str(archive), f"{repository}:{tag}", timeout=120)
+        yield daemon
     finally:
+        daemon.stop()
         os.environ.update(before)
         for mount in reversed(_mounts(data)):
             run("umount", "--lazy", mount, check=False)

@@ -7,12 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from decnet.catalog import load
-from decnet.render import Templates
-from decnet.render.images import recipe
-from decnet.world.docker import containers, images, networks
-from decnet.world.docker.engine import Engine
-from tests.live.command import Command
+from decnet.world.docker import containers, networks
 from tests.live.lab import eventually, run
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
@@ -37,35 +32,11 @@ services = redis
 """
 
 
-@pytest.fixture(scope="module")
-def image(engine):
-    with Engine() as found:
-        return images.build(found, recipe(load().distros["debian"], Templates())).tag
-
-
 @pytest.fixture
 def file(tmp_path):
     written = tmp_path / "network.ini"
     written.write_text(NETWORK)
     return written
-
-
-@pytest.fixture
-def decnet(engine, image, lab, tmp_path):
-    before = snapshot(lab)
-    command = Command(tmp_path / "state")
-    yield command
-    command("destroy", "--yes", "boxes", code=None)
-    assert not engine.containers.list(all=True)
-    assert [one.name for one in engine.networks.list() if one.name.startswith("decnet")] == []
-    assert snapshot(lab) == before
-
-
-def snapshot(lab):
-    """All but the engine's own files."""
-    found = lab.snapshot()
-    found["files"] = [one for one in found["files"] if not one.startswith(("/run/docker", "/run/containerd"))]
-    return found
 
 
 def test_decoys_in_containers(engine, decnet, file):

@@ -47,6 +47,8 @@ class Acts:
         with refusal.explained(resource):
             match resource:
                 case Lan():
+                    if resource.docker and resource.name in self._docker().lans():
+                        lans.claim(self._kernel, self._network, resource)
                     lans.create(self._kernel, self._network, resource)
                     self._route_to_decoys(resource)
                     if resource.docker:

@@ -1,0 +1,77 @@
+"""The engine goes and comes back, and so does the whole machine."""
+
+import pytest
+
+from decnet.world.docker import containers
+from tests.live.lab import eventually, run
+
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
+
+NETWORK = """
+[general]
+name = boxes
+net = 198.51.100.0/24
+runtime = docker
+seed = boxes
+
+[_linux]
+distro = debian
+
+[web : _linux]
+ip = 198.51.100.20
+services = redis
+
+[db : _linux]
+ip = 198.51.100.21
+services = redis
+"""
+
+
+@pytest.fixture
+def file(tmp_path):
+    written = tmp_path / "network.ini"
+    written.write_text(NETWORK)
+    return written
+
+
+def pongs():
+    return all(
+        run("redis-cli", "-h", f"198.51.100.{number}", "ping", check=False).strip() == "PONG"
+        for number in (20, 21)
+    )
+
+
+def test_an_engine_that_restarts_is_heard_and_all_comes_back(daemon, engine, decnet, file):
+    decnet("apply", "--yes", file)
+    assert pongs()
+    ids = {one.id for one in engine.containers.list()}
+    daemon.stop()
+    assert "no Docker Engine answers" in decnet("status", "boxes", code=1)
+    daemon.start()
+    eventually(pongs, seconds=60)
+    eventually(lambda: decnet.json("plan", file)["drift"] == [], seconds=30)
+    assert {one.id for one in engine.containers.list()} == ids
+    assert {one.attrs["HostConfig"]["RestartPolicy"]["Name"] for one in engine.containers.list()} == {
+        "unless-stopped"
+    }
+
+
+def test_after_a_reboot_the_engine_comes_first_and_apply_takes_over_what_it_made(
+    daemon, engine, decnet, lab, file
+):
+    """No process of ours, no namespace, no bridge, an empty /run/decnet; then the engine starts, and makes the bridge."""
+    decnet("apply", "--yes", "--no-supervisor", file)
+    before = {decoy: engine.containers.get(containers.name("boxes", decoy)).id for decoy in ("web", "db")}
+    daemon.stop()
+    for name in run("ip", "netns", "list").split():
+        if name.startswith("decnet:boxes:"):
+            run("ip", "netns", "delete", name)
+    for line in run("ip", "-o", "link", "show", "type", "bridge").splitlines():
+        run("ip", "link", "delete", line.split()[1].rstrip(":"))
+    run("rm", "-rf", "/run/decnet")
+    daemon.start()
+    decnet("apply", "--yes", file)
+    eventually(pongs, seconds=30)
+    plan = decnet.json("plan", "--detailed-exitcode", file)
+    assert (plan["changes"], plan["drift"]) == ([], [])
+    assert {decoy: engine.containers.get(containers.name("boxes", decoy)).id for decoy in before} == before
