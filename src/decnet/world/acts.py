@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import time
+from collections.abc import Callable
 
 from decnet.decoy.protocol import Request, Running
 from decnet.errors import WorldError
@@ -73,11 +74,12 @@ class Acts:
                 case Sink():
                     self._shipper.stop(resource.name)
 
-    def remove_all(self) -> None:
-        """Processes first: their sockets hold namespaces. Then links by group, names, and the wait for the kernel."""
+    def remove_all(self, last_word: Callable[[], None]) -> None:
+        """Processes first: their sockets hold namespaces. Then links by group, names, and the wait for the kernel.
+
+        The shipper goes last, so that it ships what they, and whoever took all this away, wrote in the end.
+        """
         self._processes.quit_all()
-        self._shipper.quit()  # last, so that it ships what they wrote in the end
-        self._shipper.forget()
         decoys = namespaces.decoys(self._network)
         held = {
             (seen.parent, seen.mac)
@@ -89,6 +91,9 @@ class Acts:
         links.delete_group(self._group)
         namespaces.remove_all(self._network)
         self._wait_until_released(held)
+        last_word()
+        self._shipper.quit()
+        self._shipper.forget()
 
     def _wait_until_released(self, held: set[tuple[int, str]]) -> None:
         """A macvlan goes with its namespace, in the kernel's own time; until then its parent listens to its MAC."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -71,6 +71,10 @@ class World(Protocol):
         """
         ...
 
-    def remove_all(self) -> None:
-        """Take away everything of this network, known or not, by group and name: the fast path of destroy."""
+    def remove_all(self, last_word: Callable[[], None] = ...) -> None:
+        """Take away everything of this network, known or not, by group and name: the fast path of destroy.
+
+        ``last_word`` is called when only the sinks are left: what it writes to the event log is shipped still. Not
+        when something else could not be taken away.
+        """
         ...

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from typing import Any
@@ -111,9 +111,12 @@ class FakeWorld:
         there = self.neighbours.get(interface, {})
         return {address: there[address] for address in self.asked[-1][1] if address in there}
 
-    def remove_all(self) -> None:
+    def remove_all(self, last_word: Callable[[], None] = lambda: None) -> None:
         """See `World.remove_all`."""
         with self._act("remove all", None):
+            for id_ in [id_ for id_ in self.resources if id_.kind is not Kind.SINK]:
+                self._drop(id_)
+            last_word()
             self.resources.clear()
             self.contents.clear()
 

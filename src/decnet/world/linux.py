@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -116,6 +116,6 @@ class LinuxWorld:
         """See `World.in_use`. 0.4 s, whoever answers."""
         return probe.in_use(interface, addresses)
 
-    def remove_all(self) -> None:
+    def remove_all(self, last_word: Callable[[], None] = lambda: None) -> None:
         """See `World.remove_all`."""
-        self._acts.remove_all()
+        self._acts.remove_all(last_word)
