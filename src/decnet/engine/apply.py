@@ -8,7 +8,7 @@ from typing import Protocol
 
 from decnet.engine.desired import Desired
 from decnet.engine.execute import PARALLELISM, Outcome, Progress, Watch, execute, silent
-from decnet.engine.graph import Op
+from decnet.engine.graph import Act, Op
 from decnet.engine.plan import Plan, plan
 from decnet.engine.recover import expected, resolved
 from decnet.errors import WorldError
@@ -56,9 +56,10 @@ def apply(
         return Outcome()
     planned = [Entry(op.number, op.act.value, op.resource, op.reason, op.span) for op in what.ops]
     serial = store.begin(what.about, identity, planned)
-    outcome = execute(
-        what.ops, world, store, parallelism=parallelism, watch=watch, stop=stop, fail_percent=fail_percent
-    )
+    with world.expecting(op.resource for op in what.ops if op.act is Act.CREATE):
+        outcome = execute(
+            what.ops, world, store, parallelism=parallelism, watch=watch, stop=stop, fail_percent=fail_percent
+        )
     store.end()
     return dataclasses.replace(outcome, serial=serial)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -45,6 +46,13 @@ class World(Protocol):
         ``expected`` (what is declared and what is saved) narrows what the machine cannot tell by itself: which sysctls
         of a `Stack` to read, and which `Lan` a link to a parent interface is on. Without it there are no stacks, and
         no LANs that have no interface of their own.
+        """
+        ...
+
+    def expecting(self, resources: Iterable[Resource]) -> AbstractContextManager[None]:
+        """The time in which these are created, one act each: what all of them would wait for may begin right away.
+
+        It makes none of them, and leaves nothing behind that does not go by itself.
         """
         ...
 

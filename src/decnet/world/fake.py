@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from enum import StrEnum
 from typing import Any
 
@@ -81,6 +81,10 @@ class FakeWorld:
             decoys = {id_.owner for id_ in seen if id_.kind is Kind.DECOY}
             sessions = {decoy: count for decoy, count in self.sessions.items() if decoy in decoys}
             return Observed(seen, sessions)
+
+    def expecting(self, resources: Iterable[Resource]) -> AbstractContextManager[None]:  # noqa: ARG002 (nothing takes long)
+        """See `World.expecting`."""
+        return nullcontext()
 
     def create(self, resource: Resource, content: bytes | None = None) -> None:
         """See `World.create`."""

@@ -124,6 +124,19 @@ class Processes:
             hint=f"its log: {self._run_dir / f'process-{number}.log'}",
         )
 
+    def warm(self, number: int, asked: Bounds) -> None:
+        """Start a process that is about to be needed, unless it runs. One that is not needed after all ends by itself.
+
+        What goes wrong, whoever needs it meets again.
+        """
+        with contextlib.suppress(WorldError, OSError):
+            connection = self._connect(number)
+            if connection is not None:
+                connection.close()
+                return
+            self.bound(number, asked)
+            self.ask(number, Request("ping"), start=True)
+
     def bound(self, number: int, asked: Bounds) -> None:
         """See that a process has its bounds, now if it runs, and whenever it is started. Raises `WorldError`."""
         path = spawn.bounds_path(self._run_dir, number)
