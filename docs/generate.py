@@ -74,8 +74,16 @@ EVENT_TYPES = {
         "a server stumbled over what it was sent; only this connection ends",
         "`error`, `text`, `where`; `dropped`: how many events a full disk cost, when there is room again",
     ),
-    EventType.STATE: ("a decoy's state changed", "written by nothing yet"),
-    EventType.APPLY: ("a network was applied", "written by nothing yet"),
+    EventType.STATE: (
+        "the supervisor put something right, or could not",
+        "`state` (`repaired`, `drift`), `cause`, `heard`, and where there is one `resource` (of no decoy), `error`, `hint`",
+    ),
+    EventType.APPLY: (
+        "`apply` or `destroy` changed the network",
+        "`outcome`, `command`, `user`, `uid`, `sudo_user`, `login`, `pid`, `host`, `file`, `env`, `limit`, `decoys`, "
+        "`others`, `unnamed`, `errors`, `resumed`, `serial`, `add`, `change`, `replace`, `rename`, `remove`, `repair`, "
+        "`done`, `failed`, `skipped`, `duration`: see [Who changed what](../events.md#who-changed-what)",
+    ),
 }
 
 

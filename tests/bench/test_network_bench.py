@@ -1,6 +1,7 @@
 """The figures of a whole network through the installed command, each beside its floor in the same run.
 
-pytest -m bench tests/bench/test_network_bench.py -n0 -s     (DECNET_BENCH_DECOYS=100 for a short look, 4000 for limits)
+pytest -m bench tests/bench/test_network_bench.py -n0 -s     (DECNET_BENCH_DECOYS=100 for a short look, 4000 for limits;
+DECNET_BENCH_ROUNDS for more applies)
 
 On a busy machine compare processor seconds (user and system, of a command and what it waited for), not wall seconds.
 """
@@ -16,18 +17,25 @@ import statistics
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from decnet import state
+from decnet.decoy.protocol import Request
+from decnet.engine import PARALLELISM
 from decnet.spec.resources import Driver, Link, Service
+from decnet.world import spawn
+from decnet.world.processes import Processes
+from decnet.world.sockets import in_memory
 from tests.bench.test_world_bench import COUNT, raw
 from tests.live.command import DECNET, Command
 from tests.live.lab import Lab, eventually, run
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(1800)]
+ROUNDS = int(os.environ.get("DECNET_BENCH_ROUNDS", "3"))
 
 NETWORK = """
 [general]
@@ -143,6 +151,51 @@ def running(lab: Lab, program: str) -> list[Running]:
     return found
 
 
+class Served(NamedTuple):
+    """One service as it was applied: what starts it but for its namespace."""
+
+    service: Service
+    content: bytes
+
+
+def served(folder: Path) -> list[Served]:
+    """Every service that is applied, with its bundle."""
+    saved = state.read(folder, "bench")
+    found = [one.resource for one in saved.resources.values() if isinstance(one.resource, Service)]
+    return [Served(one, saved.contents[one.bundle]) for one in found]
+
+
+def started(services: list[Served], folder: Path) -> float:
+    """Seconds to start the same decoy processes and hand them the same bundles on as many plain listening sockets.
+
+    Without namespace, netlink, state or journal, as many at a time as an apply: what no apply could do without.
+    """
+    with contextlib.closing(
+        Processes("bench", folder / "run", folder / "events", spawn.PROGRAM)
+    ) as processes:
+
+        def serve(one: Served) -> None:
+            sockets = [socket.create_server(("127.0.0.1", 0), backlog=512) for _ in one.service.ports]
+            with contextlib.ExitStack() as stack:
+                memory = stack.enter_context(in_memory(one.content))
+                for opened in sockets:
+                    stack.enter_context(opened)
+                request = Request("serve", one.service.decoy, one.service.name, one.service.bundle)
+                handles = [opened.fileno() for opened in sockets]
+                reply = processes.ask(one.service.process, request, (memory, *handles), start=True)
+            assert reply is not None
+            assert not reply.error, reply.error
+
+        begun = time.perf_counter()
+        with ThreadPoolExecutor(PARALLELISM) as pool:
+            for _ in pool.map(serve, services):
+                pass
+        spent = time.perf_counter() - begun
+        assert sum(map(len, processes.running().values())) == len(services)
+        processes.quit_all()
+    return spent
+
+
 def answers(address: str) -> bool:
     """Whether a decoy's redis answers."""
     with contextlib.suppress(OSError), socket.create_connection((address, 6379), timeout=1) as connection:
@@ -225,6 +278,54 @@ def test_two_hundred_clients_of_one_redis(lab: Lab, tmp_path: Path):
     print(f"  redis-server (floor, same run)         {floor[0]:8.0f} {floor[1]:8.1f} ms")
 
 
+class Round(NamedTuple):
+    """One apply and what stands beside it, in seconds."""
+
+    floor: float
+    servers: float
+    apply: Cost
+    again: Cost
+    destroy: Cost
+
+    @property
+    def netlink(self) -> float:
+        """How many times the floor an apply takes when the start of the servers is taken off."""
+        return (self.apply.wall - self.servers) / self.floor
+
+
+def test_apply_beside_its_floor(lab: Lab, tmp_path: Path):
+    """The promise of an apply: twice the floor of raw netlink calls plus the start of the servers, all in one run."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+    file = tmp_path / "bench.ini"
+    file.write_text(NETWORK.format(count=COUNT))
+    decnet = Command(tmp_path / "state")
+    environment = {"DECNET_STATE_DIR": str(decnet.state)}
+    rounds = []
+    for number in range(ROUNDS):
+        run("ip", "link", "add", "wan0", "type", "bridge")
+        floor = raw(Driver.BRIDGE, min(COUNT, 300)) * COUNT / 1000
+        run("ip", "link", "delete", "wan0")
+        apply = timed(DECNET, "apply", str(file), **environment)
+        again = timed(DECNET, "apply", str(file), **environment)
+        services = served(decnet.state)
+        destroy = timed(DECNET, "destroy", "--yes", "bench", **environment)
+        rounds.append(Round(floor, started(services, tmp_path / f"plain-{number}"), apply, again, destroy))
+    print(f"\n{COUNT} decoys x 3 services, {ROUNDS} rounds; load {os.getloadavg()[0]:.1f}")
+    print("     floor   servers     apply   promised   netlink part / floor   again   destroy   (wall, s)")
+    for one in rounds:
+        print(
+            f"  {one.floor:8.2f}  {one.servers:8.2f}  {one.apply.wall:8.2f}   {2 * one.floor + one.servers:8.2f}"
+            f"   {one.netlink:20.2f}   {one.again.wall:5.2f}   {one.destroy.wall:7.2f}"
+        )
+    print(
+        f"  medians: apply {statistics.median(one.apply.wall for one in rounds):.2f} s, "
+        f"{statistics.median(one.apply.cpu for one in rounds):.2f} s of the processor; "
+        f"netlink part {statistics.median(one.netlink for one in rounds):.2f} times the floor (promised 2); "
+        f"again {statistics.median(one.again.wall for one in rounds):.2f} s (3), "
+        f"destroy {statistics.median(one.destroy.wall for one in rounds):.2f} s (5)"
+    )
+
+
 def test_a_network_of_a_thousand_decoys(lab: Lab, tmp_path: Path):
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     file = tmp_path / "bench.ini"
@@ -249,7 +350,7 @@ def test_a_network_of_a_thousand_decoys(lab: Lab, tmp_path: Path):
         (
             "apply",
             timed(DECNET, "apply", str(file), **environment),
-            f"{2 * floor:.1f} s and servers",
+            f"{2 * floor:.1f} s and servers, see above",
             f"raw netlink {floor:.1f} s",
         )
     )

@@ -82,13 +82,18 @@ def shipper_pid() -> int:
         return spawn.peer(one)
 
 
+def lines(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
 def test_a_sink_is_planned_started_changed_and_ended(decnet, file, server, tmp_path):
     server.start()
     assert re.search(r"\+ sink +log_target +new .*network.ini:6", plan := decnet("plan", file)), plan
     decnet("apply", file)
     assert "0 to add, 0 to change" in decnet("plan", file)
     ask("198.51.100.20", "GET first")
-    came = server.wait(3)
+    applied, *came = server.wait(4)
+    assert (applied["msgid"], applied["data"]["command"], applied["data"]["add"]) == ("apply", "apply", "3")
     assert [one["msgid"] for one in came] == ["connection.open", "command", "connection.close"]
     assert {one["host"] for one in came} == {"CACHE-1"}
     assert {one["app"] for one in came} == {"redis"}
@@ -105,9 +110,10 @@ def test_a_sink_is_planned_started_changed_and_ended(decnet, file, server, tmp_p
     decnet("apply", file)
     assert "plan: 0 to add, 0 to change" in decnet("plan", file)
     ask("198.51.100.23", "GET second")
-    assert {one["host"] for one in server.wait(6)[3:]} == {"CACHE-4"}
-    eventually(lambda: copy.exists() and len(copy.read_text().splitlines()) == 3)
-    assert json.loads(copy.read_text().splitlines()[0])["decoy"] == "cache4"
+    applied, *came = server.wait(8)[4:]
+    assert applied["msgid"] == "apply"
+    assert {one["host"] for one in came} == {"CACHE-4"}
+    eventually(lambda: copy.exists() and [one["decoy"] for one in lines(copy)] == ["", *["cache4"] * 3])
 
     file.write_text(file.read_text().replace("type = file", "type = file\nkeep = 3"))
     assert re.search(r"~ sink +copy +keep 10 → 3 +live", plan := decnet("plan", file)), plan
@@ -126,7 +132,7 @@ def test_a_shipper_that_is_gone_is_drift_and_comes_back(decnet, file, server):
     # whoever is first, the supervisor or we
     decnet("apply", "--yes", file)
     assert sink(decnet)["state"] == "connected"
-    server.wait(3)
+    server.wait(4)
 
 
 def test_nothing_is_lost_while_the_server_is_away_and_everything_else_dies(decnet, file, server, tmp_path):

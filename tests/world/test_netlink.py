@@ -42,6 +42,16 @@ def test_a_link_is_read_as_pyroute2_wrote_it():
     )
 
 
+@pytest.mark.parametrize("kind", ["veth", "bridge", "macvlan", "ipvlan", "vlan"])
+def test_a_probe_is_what_pyroute2_would_send(kind):
+    message = ifinfmsg()
+    message["attrs"] = [("IFLA_LINKINFO", {"attrs": [("IFLA_INFO_KIND", kind)]})]
+    message["header"]["type"], message["header"]["flags"] = messages.RTM_NEWLINK, 0x600
+    message.encode()
+    assert body(netlink.probe(kind)).ljust(len(message.data) - 16, b"\0") == body(bytearray(message.data))
+    assert netlink.probe(kind)[4:8] == bytes(message.data)[4:8]
+
+
 def test_a_refusal_carries_the_kernels_words():
     header = struct.pack("=IHHII", 16, 16, 5, 1, 0)
     words = b"Unknown device type\0"

@@ -72,6 +72,7 @@ def command(
     from decnet.cli.pipeline import place, world
     from decnet.cli.planning import prepare, refuse_lacking
     from decnet.cli.progress import watching
+    from decnet.cli.record import Run
     from decnet.spec import network_name
 
     was, limit, env = _kept(plan_file, limits, env)
@@ -94,27 +95,30 @@ def command(
         if not prepared.plan.empty and not agreed(yes or as_json or bool(was), "Apply these changes?"):
             return
         supervise(place(name, state_dir), wanted=not no_supervisor)
-        with (
-            state.store(state_dir, name) as store,
-            watching(len(prepared.plan.ops), as_json=as_json, verbose=verbose) as watch,
-            interruptible() as stop,
-        ):
-            outcome = engine.apply(
-                prepared.plan,
-                prepared.saved,
-                machine,
-                store,
-                prepared.built.identity,
-                parallelism=parallelism,
-                watch=watch,
-                stop=stop,
-                fail_percent=fail_percent,
+        about = {"file": str(Path(document.file).absolute()), "env": env, "limit": limit.patterns}
+        with Run("apply", place(name, state_dir), prepared.plan, prepared.saved, about) as run:
+            with (
+                state.store(state_dir, name) as store,
+                watching(len(prepared.plan.ops), as_json=as_json, verbose=verbose) as watch,
+                interruptible() as stop,
+            ):
+                outcome = engine.apply(
+                    prepared.plan,
+                    prepared.saved,
+                    machine,
+                    store,
+                    prepared.built.identity,
+                    parallelism=parallelism,
+                    watch=watch,
+                    stop=stop,
+                    fail_percent=fail_percent,
+                )
+            left = (
+                ()
+                if prepared.plan.empty or outcome.exit_code or was
+                else _left(machine, prepared.desired, state_dir, name, limit)
             )
-        left = (
-            ()
-            if prepared.plan.empty or outcome.exit_code or was
-            else _left(machine, prepared.desired, state_dir, name, limit)
-        )
+            run.tell(outcome, left)
         if as_json:
             print_json(engine.recap_json(name, outcome))
         elif not prepared.plan.empty:

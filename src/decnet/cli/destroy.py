@@ -54,6 +54,7 @@ def command(
     from decnet.cli.output import print_json, wants_colour
     from decnet.cli.pipeline import events_dir, name_of, place, remove_run_dir, world
     from decnet.cli.progress import watching
+    from decnet.cli.record import Run
 
     if limits:
         raise UsageError(
@@ -78,7 +79,9 @@ def command(
         if not agreed(yes or as_json, "Destroy all this?"):
             return
         supervise(place(name, state_dir), wanted=False)
+        about = {"file": saved.about.file, "env": saved.about.env}
         with (
+            Run("destroy", place(name, state_dir), plan, saved, about) as run,
             state.store(state_dir, name) as store,
             watching(len(plan.ops), as_json=as_json, verbose=False) as watch,
             interruptible() as stop,
@@ -89,6 +92,7 @@ def command(
                 machine,
                 store,
                 watch=watch,
+                tell=run.tell,
                 parallelism=parallelism or 0,
                 stop=stop,
                 fail_percent=fail_percent,

@@ -10,6 +10,9 @@ import click
 from decnet.cli.options import json_option, state_option, target_argument
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from decnet.events import Event
 
 
@@ -67,9 +70,32 @@ def command(
 
 def _line(event: Event) -> str:
     """An event for a person. What came from the wire is inert already: see `decnet.events.safe_text`."""
+    from decnet.events import EventType
+
     where = " ".join(filter(None, (event.decoy, event.service)))
-    data = " ".join(f"{key}={_shown(value)}" for key, value in event.data.items())
+    data = _run(event.data) if event.type is EventType.APPLY else _pairs(event.data)
     return f"{event.ts[:19]}Z  {event.type:16}  {where:24}  {event.src_ip:15}  {data}".rstrip()
+
+
+def _pairs(data: Mapping[str, Any]) -> str:
+    return " ".join(f"{key}={_shown(value)}" for key, value in data.items())
+
+
+def _run(data: Mapping[str, Any]) -> str:
+    """Who ran what, how it ended, and what it touched, with the marks of a plan."""
+    head = {key: data[key] for key in _HEAD if key in data}
+    wrong = {key: data[key] for key in _WRONG if data.get(key)}
+    more = [f"and {data['unnamed']} more"] if data.get("unnamed") else []
+    try:
+        names = [
+            f"{mark}{name}"
+            for kind in ("others", "decoys")
+            for action, mark in _MARKS.items()
+            for name in data.get(kind, {}).get(action, ())
+        ]
+    except (AttributeError, TypeError):  # not of our writing: decoy processes have the log, too
+        return _pairs(data)
+    return " ".join(filter(None, [_pairs(head), *names, *more, _pairs(wrong)]))
 
 
 def _shown(value: object) -> str:
@@ -78,5 +104,8 @@ def _shown(value: object) -> str:
     return f'"{text}"' if " " in text or not text else text
 
 
+_MARKS = {"add": "+", "change": "~", "rename": "~", "replace": "±", "remove": "-", "repair": "!"}
+_HEAD = ("command", "outcome", "user", "sudo_user", "login", "file", "env", "serial", "duration")
+_WRONG = ("failed", "skipped", "resumed", "errors")
 _SHOWN = 120
 """Characters of one value on a person's line; --json has all of it."""

@@ -10,6 +10,7 @@ The order of a command, with the network's lock held:
         outcome = apply(what, saved, world, store, identity)
 """
 
+from decnet.engine.account import NAMED, Account, Verdict, account
 from decnet.engine.adopt import Adoption, adoption
 from decnet.engine.apply import apply, destroy, destroy_plan
 from decnet.engine.cost import Code, Cost
@@ -31,7 +32,9 @@ from decnet.engine.topology import Topology
 from decnet.world import Observed
 
 __all__ = [
+    "NAMED",
     "PARALLELISM",
+    "Account",
     "Act",
     "Action",
     "Adoption",
@@ -56,7 +59,9 @@ __all__ = [
     "Summary",
     "Taken",
     "Topology",
+    "Verdict",
     "Watch",
+    "account",
     "adoption",
     "apply",
     "chosen_runtime",

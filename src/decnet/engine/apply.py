@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from decnet.engine.desired import Desired
 from decnet.engine.execute import PARALLELISM, Outcome, Progress, Watch, execute, silent
-from decnet.engine.graph import Op
+from decnet.engine.graph import Act, Op
 from decnet.engine.plan import Plan, plan
 from decnet.engine.recover import expected, resolved
 from decnet.errors import WorldError
 from decnet.spec import Identity
 from decnet.state import About, Effect, Entry, Failure, Saved, Snapshot
-from decnet.world import Id, Observed, World
+from decnet.world import Id, Kind, Observed, World
 
 
 class Store(Protocol):
@@ -25,6 +26,10 @@ class Store(Protocol):
     def resolve(self, found: dict[Id, Saved | None], *, unfinished: bool = False) -> None: ...
     def end(self) -> None: ...
     def forget(self) -> bool: ...
+
+
+def _nobody(outcome: Outcome) -> None:
+    """Who is told of an outcome where nobody wants to know."""
 
 
 def apply(
@@ -50,12 +55,13 @@ def apply(
     if nothing:
         return Outcome()
     planned = [Entry(op.number, op.act.value, op.resource, op.reason, op.span) for op in what.ops]
-    store.begin(what.about, identity, planned)
-    outcome = execute(
-        what.ops, world, store, parallelism=parallelism, watch=watch, stop=stop, fail_percent=fail_percent
-    )
+    serial = store.begin(what.about, identity, planned)
+    with world.expecting(op.resource for op in what.ops if op.act is Act.CREATE):
+        outcome = execute(
+            what.ops, world, store, parallelism=parallelism, watch=watch, stop=stop, fail_percent=fail_percent
+        )
     store.end()
-    return outcome
+    return dataclasses.replace(outcome, serial=serial)
 
 
 def destroy_plan(saved: Snapshot, observed: Observed) -> Plan:
@@ -73,6 +79,7 @@ def destroy(
     store: Store,
     *,
     watch: Watch = silent,
+    tell: Callable[[Outcome], None] = _nobody,
     parallelism: int = 0,
     stop: Callable[[], bool] = lambda: False,
     fail_percent: int = 100,
@@ -80,30 +87,45 @@ def destroy(
     """Take everything of a network away and forget it. Needs no file.
 
     On the machine it goes at one stroke; with a ``parallelism`` op by op before that, that many at a time, which
-    ``stop`` and ``fail_percent`` can end. What a `WorldError` leaves behind stays in the state, for the next try. Raises `StateError`.
+    ``stop`` and ``fail_percent`` can end. Sinks go last: ``tell`` is given the outcome while what it writes to the
+    event log still gets there. What a `WorldError` leaves behind stays in the state, for the next try. Raises
+    `StateError`.
     """
+    serial = 0
     if saved.intents:
         store.resolve(resolved(saved))
     if saved.identity:
-        store.begin(saved.about, saved.identity)
+        serial = store.begin(saved.about, saved.identity)
+    left = what.ops
     if parallelism and saved.identity:
+        left = tuple(op for op in what.ops if op.resource.id.kind is Kind.SINK)
         outcome = execute(
-            what.ops, world, store, parallelism=parallelism, watch=watch, stop=stop, fail_percent=fail_percent
+            [op for op in what.ops if op.resource.id.kind is not Kind.SINK],
+            world,
+            store,
+            parallelism=parallelism,
+            watch=watch,
+            stop=stop,
+            fail_percent=fail_percent,
         )
         if outcome.exit_code:
+            outcome = dataclasses.replace(outcome, serial=serial)
+            tell(outcome)
             return outcome
-        watch = silent
     store.intend([Entry(op.number, op.act.value, op.resource, op.reason, op.span) for op in what.ops])
-    for op in what.ops:
+    for op in left:
         watch(Progress.STARTED, op, "")
+    whole = Outcome(done=what.ops, serial=serial)
     try:
-        world.remove_all()
+        world.remove_all(lambda: tell(whole))
     except WorldError as error:
-        return _partly(what.ops, saved, world, store, error, watch)
+        outcome = dataclasses.replace(_partly(what.ops, saved, world, store, error, watch), serial=serial)
+        tell(outcome)
+        return outcome
     store.forget()
-    for op in what.ops:
+    for op in left:
         watch(Progress.DONE, op, "")
-    return Outcome(done=what.ops)
+    return whole
 
 
 def _partly(

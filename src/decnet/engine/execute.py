@@ -49,7 +49,8 @@ class Journal(Protocol):
 class Outcome:
     """What became of each op, with the reason where it did not come to pass.
 
-    ``error`` is what went wrong beside the ops: a destroy that left something which is no resource.
+    ``error`` is what went wrong beside the ops: a destroy that left something which is no resource. ``serial`` is the
+    state's from this run on; 0 when the state was not touched.
     """
 
     done: tuple[Op, ...] = ()
@@ -57,6 +58,7 @@ class Outcome:
     skipped: tuple[tuple[Op, str], ...] = ()
     stopped: bool = False
     error: str = ""
+    serial: int = 0
 
     @property
     def exit_code(self) -> int:

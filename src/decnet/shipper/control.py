@@ -36,6 +36,7 @@ class Control:
         await self._conversations.run()
         looking.cancel()
         for courier in self._couriers.values():
+            courier.last = True
             courier.stop()
         for courier in self._couriers.values():
             await asyncio.to_thread(courier.ended, _STOP_SECONDS)

@@ -6,6 +6,7 @@ only then does the saved place move on. So whatever ends, the shipper or the ser
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import random
 import ssl
@@ -70,6 +71,8 @@ class Courier:
         self._sent_before = self._resent = 0
         self.forgotten = False
         """Whether its place is of no account any more: the sink is no longer declared."""
+        self.last = False
+        """Whether nobody ships after it: what is in the log still goes, before it ends."""
         self._thread = threading.Thread(target=self._run, name=f"sink-{self.name}", daemon=True)
         self._previous: Courier | None = None
 
@@ -220,6 +223,9 @@ class Courier:
     def _take_leave(self, spool: Spool) -> None:
         """The server is well: what arrives within a moment is delivered, with nothing left in doubt."""
         deadline = time.monotonic() + _FAREWELL_SECONDS
+        with contextlib.suppress(Stopped):  # it takes no more
+            while self.last and time.monotonic() < deadline and self._send_more(spool):
+                pass
         self._settle(spool, 0.0)
         while self._under_way and time.monotonic() < deadline:
             time.sleep(_GLANCE_SECONDS)

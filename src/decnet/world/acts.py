@@ -100,11 +100,13 @@ class Acts:
                 case Sink():
                     self._shipper.stop(resource.name)
 
-    def remove_all(self) -> None:
-        """Processes first: their sockets hold namespaces. Then links by group, names, and the wait for the kernel."""
+    def remove_all(self, last_word: Callable[[], None], take_containers: Callable[[], None]) -> None:
+        """Processes first: their sockets hold namespaces. Then links by group, names, and the wait for the kernel.
+
+        The shipper goes last, so that it ships what they, and whoever took all this away, wrote in the end.
+        """
         self._processes.quit_all()
-        self._shipper.quit()  # last, so that it ships what they wrote in the end
-        self._shipper.forget()
+        take_containers()
         decoys = namespaces.decoys(self._network)
         held = {
             (seen.parent, seen.mac)
@@ -116,6 +118,9 @@ class Acts:
         links.delete_group(self._group)
         namespaces.remove_all(self._network)
         self._wait_until_released(held)
+        last_word()
+        self._shipper.quit()
+        self._shipper.forget()
 
     def _wait_until_released(self, held: set[tuple[int, str]]) -> None:
         """A macvlan goes with its namespace, in the kernel's own time; until then its parent listens to its MAC."""

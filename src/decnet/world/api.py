@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -48,6 +49,13 @@ class World(Protocol):
         """
         ...
 
+    def expecting(self, resources: Iterable[Resource]) -> AbstractContextManager[None]:
+        """The time in which these are created, one act each: what all of them would wait for may begin right away.
+
+        It makes none of them, and leaves nothing behind that does not go by itself.
+        """
+        ...
+
     def create(self, resource: Resource, content: bytes | None = None) -> None:
         """Make it so, whatever is there of it already.
 
@@ -71,6 +79,10 @@ class World(Protocol):
         """
         ...
 
-    def remove_all(self) -> None:
-        """Take away everything of this network, known or not, by group and name: the fast path of destroy."""
+    def remove_all(self, last_word: Callable[[], None] = ...) -> None:
+        """Take away everything of this network, known or not, by group and name: the fast path of destroy.
+
+        ``last_word`` is called when only the sinks are left: what it writes to the event log is shipped still. Not
+        when something else could not be taken away.
+        """
         ...

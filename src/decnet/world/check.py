@@ -10,7 +10,7 @@ from decnet.decoy import seccomp
 from decnet.errors import MissingCapability
 from decnet.spec.resources import Decoy, Driver, Lan, Link, Resource, Service
 from decnet.world import bounds, firewall, namespaces
-from decnet.world.netlink import NetlinkError, Socket
+from decnet.world.netlink import NetlinkError, Socket, probe
 
 _CAPABILITIES = {"CAP_NET_ADMIN": 12, "CAP_SYS_ADMIN": 21}
 """Bits of capabilities(7)."""
@@ -76,10 +76,8 @@ def missing_kinds(resources: Iterable[Resource]) -> list[str]:
 
 def _has(kind: str) -> bool:
     """The kernel looks for the kind, and for its module, before it looks at what else is wrong with the message."""
-    from decnet.world import messages  # noqa: PLC0415 (loads pyroute2)
-
     with Socket() as kernel:
-        (error,) = kernel.attempt(messages.probe(kind))
+        (error,) = kernel.attempt(probe(kind))
     return not _is_unknown(error)
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from enum import StrEnum
 from typing import Any
 
@@ -82,6 +82,10 @@ class FakeWorld:
             sessions = {decoy: count for decoy, count in self.sessions.items() if decoy in decoys}
             return Observed(seen, sessions)
 
+    def expecting(self, resources: Iterable[Resource]) -> AbstractContextManager[None]:  # noqa: ARG002 (nothing takes long)
+        """See `World.expecting`."""
+        return nullcontext()
+
     def create(self, resource: Resource, content: bytes | None = None) -> None:
         """See `World.create`."""
         with self._act("create", resource):
@@ -111,9 +115,12 @@ class FakeWorld:
         there = self.neighbours.get(interface, {})
         return {address: there[address] for address in self.asked[-1][1] if address in there}
 
-    def remove_all(self) -> None:
+    def remove_all(self, last_word: Callable[[], None] = lambda: None) -> None:
         """See `World.remove_all`."""
         with self._act("remove all", None):
+            for id_ in [id_ for id_ in self.resources if id_.kind is not Kind.SINK]:
+                self._drop(id_)
+            last_word()
             self.resources.clear()
             self.contents.clear()
 

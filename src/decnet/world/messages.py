@@ -145,16 +145,6 @@ def macvlan(
     return _new_link(attributes, kind="macvlan", data=[("IFLA_MACVLAN_MODE", "bridge")], up=up)
 
 
-def probe(kind: str) -> bytearray:
-    """Ask for an interface of a kind and for nothing that it needs: what the kernel lacks, it says."""
-    return _encode(
-        ifinfmsg(),
-        RTM_NEWLINK,
-        _CREATE | _EXCLUDE,
-        [("IFLA_LINKINFO", {"attrs": [("IFLA_INFO_KIND", kind)]})],
-    )
-
-
 def set_link(index: int, *attributes: tuple[str, Any]) -> bytearray:
     """Change attributes of an interface, but not its state."""
     return _encode(ifinfmsg(), RTM_NEWLINK, 0, attributes, index=index)

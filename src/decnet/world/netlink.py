@@ -21,6 +21,7 @@ from typing import NamedTuple, Self
 NLM_F_REQUEST, NLM_F_ACK, NLM_F_DUMP = 0x1, 0x4, 0x300
 NLM_F_DUMP_INTR = 0x10
 NLMSG_ERROR, NLMSG_DONE = 2, 3
+RTM_NEWLINK = 16
 RTM_GETLINK, RTM_GETADDR, RTM_GETROUTE, RTM_GETNEIGH = 18, 22, 26, 30
 RTM_NEWNSID, RTM_GETNSID = 88, 90
 
@@ -30,6 +31,9 @@ DEFAULT, DEFAULT6 = "0.0.0.0/0", "::/0"
 """Destinations of default routes."""
 
 _SOL_NETLINK, _NETLINK_CAP_ACK, _NETLINK_EXT_ACK = 270, 10, 11
+_CREATE_NEW = 0x600
+"""NLM_F_CREATE and NLM_F_EXCL."""
+_IFLA_LINKINFO, _IFLA_INFO_KIND = 18, 1
 _NLA_TYPE = 0x3FFF
 """Mask of an attribute's type: the two upper bits are flags."""
 _RTEXT_FILTER_SKIP_STATS = 1 << 3
@@ -245,6 +249,16 @@ class Socket:
                 if answer == NLMSG_ERROR:
                     raise _error(payload, flags) or NetlinkError(0, "dump ended early")
                 found.append(payload)
+
+
+def probe(kind: str) -> bytearray:
+    """Ask for an interface of a kind and for nothing that it needs: what the kernel lacks, it says.
+
+    The one message that a plan sends, so it is not encoded by pyroute2.
+    """
+    info = _attribute(_IFLA_INFO_KIND, kind.encode() + b"\0")
+    body = _IFINFO.pack(0, 0, 0, 0, 0) + _attribute(_IFLA_LINKINFO, info)
+    return bytearray(_HEADER.pack(_HEADER.size + len(body), RTM_NEWLINK, _CREATE_NEW, 0, 0) + body)
 
 
 def _stamp(message: bytearray, sequence: int) -> None:
