@@ -1,12 +1,15 @@
-"""Those who knock: a neighbour's visitor who looks at his watch, and two kinds of flood. Plain programs.
+"""Those who knock: a neighbour's visitor who looks at his watch, and three kinds of flood; and a sink. Plain programs.
 
 attackers.py probe REDIS_PORT HTTP_PORT SECONDS        a line per request: kind, name, when sent, seconds it took
 attackers.py connect PORT RATE SECONDS FIRST SOURCES   connections opened and left, from so many addresses
 attackers.py send PORT KIND SECONDS BYTES              one connection after the other, each sends so many bytes
+attackers.py copy PORT SECONDS BYTES KEY TARGET        scp of a file of so many bytes, again and again
+attackers.py sink                                      takes whatever comes on the port that it prints, until killed
 """
 
 import contextlib
 import random
+import selectors
 import socket
 import subprocess
 import sys
@@ -14,8 +17,12 @@ import tempfile
 import time
 
 ADDRESS = "127.0.1.1"
-RATE = 50
+RATE = 100
 """Requests a second of each kind."""
+REDIS_SOURCE = "127.0.2.1"
+HTTP_SOURCES = ("127.0.2.2", "127.0.2.3", "127.0.2.4")
+"""One alone could not come so often."""
+HELPING = 16 * 1024
 OPTIONS = ("-F", "/dev/null", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null")
 CHUNKS = {
     "redis-bulk": (b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$536870911\r\n", b"x" * 65536),
@@ -48,7 +55,8 @@ def probe(redis: str, http: str, seconds: str) -> None:
                 asking.sendall(b"PING %s\r\n" % name.encode())
                 asking.recv(256)
             else:
-                with socket.create_connection((ADDRESS, int(http)), source_address=("127.0.2.2", 0)) as get:
+                source = HTTP_SOURCES[number % len(HTTP_SOURCES)]
+                with socket.create_connection((ADDRESS, int(http)), source_address=(source, 0)) as get:
                     get.sendall(b"GET /%s HTTP/1.0\r\n\r\n" % name.encode())
                     while get.recv(65536):
                         pass
@@ -57,7 +65,7 @@ def probe(redis: str, http: str, seconds: str) -> None:
 
 
 def visiting(redis: str) -> socket.socket:
-    asking = socket.create_connection((ADDRESS, int(redis)), source_address=("127.0.2.1", 0))
+    asking = socket.create_connection((ADDRESS, int(redis)), source_address=(REDIS_SOURCE, 0))
     asking.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return asking
 
@@ -104,7 +112,8 @@ def send(port: str, kind: str, seconds: str, most: str) -> None:
     print(connections, sent)
 
 
-def copy(port: str, seconds: str, most: str) -> None:
+def copy(port: str, seconds: str, most: str, key: str, target: str) -> None:
+    """By the password of a decoy, or by a key."""
     until = time.monotonic() + float(seconds)
     copies = 0
     with tempfile.NamedTemporaryFile() as file:
@@ -118,15 +127,43 @@ def copy(port: str, seconds: str, most: str) -> None:
                 "scp",
                 "-O",
                 *OPTIONS,
+                "-i",
+                key,
                 "-P",
                 port,
                 file.name,
-                f"root@{ADDRESS}:/tmp/x",
+                f"root@{ADDRESS}:{target}",
             )
             with contextlib.suppress(subprocess.TimeoutExpired):
                 subprocess.run(command, timeout=left, check=False, capture_output=True)
     print(copies)
 
 
+def sink() -> None:
+    with (
+        selectors.DefaultSelector() as selector,
+        socket.create_server((ADDRESS, 0), backlog=512) as listening,
+    ):
+        listening.setblocking(False)
+        selector.register(listening, selectors.EVENT_READ)
+        print(listening.getsockname()[1], flush=True)
+        while True:
+            for key, _ in selector.select():
+                if key.fileobj is listening:
+                    with contextlib.suppress(BlockingIOError):
+                        selector.register(listening.accept()[0], selectors.EVENT_READ)
+                elif not taken(key.fileobj):
+                    selector.unregister(key.fileobj)
+                    key.fileobj.close()
+
+
+def taken(one: socket.socket) -> bytes:
+    try:
+        return one.recv(HELPING)
+    except OSError:
+        return b""
+
+
 if __name__ == "__main__":
-    {"probe": probe, "connect": connect, "send": send, "copy": copy}[sys.argv[1]](*sys.argv[2:])
+    acts = {"probe": probe, "connect": connect, "send": send, "copy": copy, "sink": sink}
+    acts[sys.argv[1]](*sys.argv[2:])
