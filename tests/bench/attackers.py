@@ -1,7 +1,7 @@
 """Those who knock: a neighbour's visitor who looks at his watch, and three kinds of flood; and a sink. Plain programs.
 
 attackers.py probe REDIS_PORT HTTP_PORT SECONDS        a line per request: kind, name, when sent, seconds it took
-attackers.py connect PORT RATE SECONDS FIRST SOURCES   connections opened and left, from so many addresses
+attackers.py connect PORT RATE SECONDS FIRST SOURCES WORDS   connections opened and left, from so many addresses
 attackers.py send PORT KIND SECONDS BYTES              one connection after the other, each sends so many bytes
 attackers.py copy PORT SECONDS BYTES KEY TARGET        scp of a file of so many bytes, again and again
 attackers.py sink                                      takes whatever comes on the port that it prints, until killed
@@ -11,6 +11,7 @@ import contextlib
 import random
 import selectors
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -35,6 +36,41 @@ CHUNKS = {
     "http-requests": (b"", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * 2000),
     "ssh": (b"SSH-2.0-OpenSSH_9.2\r\n", b"\0\0\x80\x00\x04" + b"x" * 32767),
 }
+
+
+def packet(payload: bytes) -> bytes:
+    """RFC 4253 section 6, before there are keys."""
+    padding = 4 + -(len(payload) + 9) % 8
+    return struct.pack(">IB", len(payload) + padding + 1, padding) + payload + bytes(padding)
+
+
+def text(value: bytes) -> bytes:
+    return struct.pack(">I", len(value)) + value
+
+
+def hello() -> bytes:
+    """The first half of a key exchange as OpenSSH's clients have it: cheap to send, dear to answer."""
+    ciphers, macs = b"aes128-ctr", b"hmac-sha2-256"
+    names = (
+        b"sntrup761x25519-sha512@openssh.com",
+        b"ssh-ed25519",
+        ciphers,
+        ciphers,
+        macs,
+        macs,
+        b"none",
+        b"none",
+    )
+    lists = b"".join(map(text, (*names, b"", b"")))
+    key = random.Random(1).randbytes(1158 + 32)
+    return (
+        b"SSH-2.0-OpenSSH_9.2\r\n"
+        + packet(b"\x14" + bytes(16) + lists + bytes(5))
+        + packet(b"\x1e" + text(key))
+    )
+
+
+WORDS = {"none": b"", "ssh": hello()}
 
 
 def probe(redis: str, http: str, seconds: str) -> None:
@@ -70,7 +106,7 @@ def visiting(redis: str) -> socket.socket:
     return asking
 
 
-def connect(port: str, rate: str, seconds: str, first: str, sources: str) -> None:
+def connect(port: str, rate: str, seconds: str, first: str, sources: str, words: str) -> None:
     """Each connection stays for half a second. Those that the other side does not take are not waited for."""
     start = time.monotonic()
     held: list[tuple[float, socket.socket]] = []
@@ -82,6 +118,8 @@ def connect(port: str, rate: str, seconds: str, first: str, sources: str) -> Non
             one.bind((f"127.0.{first}.{1 + opened % int(sources)}", 0))
             with contextlib.suppress(BlockingIOError):
                 one.connect((ADDRESS, int(port)))
+            with contextlib.suppress(OSError):
+                one.send(WORDS[words])
             held.append((elapsed + 0.5, one))
             opened += 1
         while held and held[0][0] < elapsed:

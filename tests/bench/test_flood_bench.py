@@ -175,10 +175,11 @@ def figures(kind: str, probes: list[Probe]) -> Figures:
 
 
 FLOODS = {
-    "1,000 connections/s to redis": ("redis", "connect", 1000, SECONDS, 3, 1),
-    "1,000 connections/s to http": ("http", "connect", 1000, SECONDS, 3, 1),
-    "1,000 connections/s to ssh": ("ssh", "connect", 1000, SECONDS, 3, 1),
-    "… from 100 sources to http": ("http", "connect", 1000, SECONDS, 4, 100),
+    "1,000 connections/s to redis": ("redis", "connect", 1000, SECONDS, 3, 1, "none"),
+    "1,000 connections/s to http": ("http", "connect", 1000, SECONDS, 3, 1, "none"),
+    "1,000 connections/s to ssh": ("ssh", "connect", 1000, SECONDS, 3, 1, "none"),
+    "… from 100 sources to http": ("http", "connect", 1000, SECONDS, 4, 100, "none"),
+    "1,000 key exchanges/s with ssh": ("ssh", "connect", 1000, SECONDS, 3, 1, "ssh"),
     "100 MB in one redis value": ("redis", "send", "redis-bulk", SECONDS, 100_000_000),
     "100 MB of redis commands": ("redis", "send", "redis-inline", SECONDS, 100_000_000),
     "100 MB posted to http": ("http", "send", "http", SECONDS, 100_000_000),
