@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 _REST = 3
 """Rest after a piece, in times of what it took: a quarter of the process is the most that one service has for such work."""
 _LONG_SECONDS, _LONG_REST = 0.001, 100
-"""A longer piece is not to be met by more than one in a hundred of those who come meanwhile."""
+"""A longer piece is to be met by one in a hundred of those who come meanwhile: the next visitor's turn is later by that."""
 _MOST_SECONDS = 2.0
 
 
@@ -22,23 +22,32 @@ class Turns:
 
     @asynccontextmanager
     async def take(self) -> AsyncIterator[Work]:
-        """Wait for a turn. The next one comes when the rest after the last piece is over."""
-        async with self._lock:
-            work = Work()
-            try:
-                yield work
-            finally:
-                await work.rest()
+        """Wait for a turn. Nobody waits for its end but the next visitor."""
+        await self._lock.acquire()
+        work = Work()
+        try:
+            yield work
+        finally:
+            asyncio.get_running_loop().call_later(work.owed(), self._lock.release)
 
 
 class Work:
-    """A turn, and the time that the piece at hand began."""
+    """A turn. Seconds are those of the processor: others on the machine do not make a piece long."""
 
     def __init__(self) -> None:
-        self._began = time.perf_counter()
+        self._long = 0.0
+        self._began = time.thread_time()
 
     async def rest(self) -> None:
         """A piece is done: let others go first."""
-        took = time.perf_counter() - self._began
-        await asyncio.sleep(min(took * (_LONG_REST if took > _LONG_SECONDS else _REST), _MOST_SECONDS))
-        self._began = time.perf_counter()
+        await asyncio.sleep(self._piece() * _REST)
+        self._began = time.thread_time()
+
+    def owed(self) -> float:
+        """The last piece is done: seconds before another one may begin its turn."""
+        return min(self._piece() * _REST + self._long * _LONG_REST, _MOST_SECONDS)
+
+    def _piece(self) -> float:
+        took = time.thread_time() - self._began
+        self._long += took if took > _LONG_SECONDS else 0.0
+        return took
