@@ -11,6 +11,7 @@ import contextlib
 import random
 import selectors
 import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -70,7 +71,17 @@ def hello() -> bytes:
     )
 
 
-WORDS = {"none": b"", "ssh": hello()}
+def client_hello() -> bytes:
+    """The same for TLS."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    sent = ssl.MemoryBIO()
+    with contextlib.suppress(ssl.SSLWantReadError):
+        context.wrap_bio(ssl.MemoryBIO(), sent).do_handshake()
+    return sent.read()
+
+
+WORDS = {"none": b"", "ssh": hello(), "tls": client_hello()}
 
 
 def probe(redis: str, http: str, seconds: str) -> None:

@@ -180,6 +180,7 @@ FLOODS = {
     "1,000 connections/s to ssh": ("ssh", "connect", 1000, SECONDS, 3, 1, "none"),
     "… from 100 sources to http": ("http", "connect", 1000, SECONDS, 4, 100, "none"),
     "1,000 key exchanges/s with ssh": ("ssh", "connect", 1000, SECONDS, 3, 1, "ssh"),
+    "1,000 TLS handshakes/s": ("https", "connect", 1000, SECONDS, 3, 1, "tls"),
     "100 MB in one redis value": ("redis", "send", "redis-bulk", SECONDS, 100_000_000),
     "100 MB of redis commands": ("redis", "send", "redis-inline", SECONDS, 100_000_000),
     "100 MB posted to http": ("http", "send", "http", SECONDS, 100_000_000),
@@ -211,25 +212,27 @@ def test_neighbours_of_a_flooded_decoy(lab: Lab, tmp_path: Path):
         goes_first(process.pid)
         stack.callback(process.end)
         stack.enter_context(on_core(0))
-        ports = {service: process.serve("busy", service) for service in ("redis", "http", "ssh")}
+        ports = {service: process.serve("busy", service) for service in ("redis", "http", "https", "ssh")}
         calm = {service: process.serve("calm", service) for service in ("redis", "http")}
         plain, real = stack.enter_context(sink()), stack.enter_context(sshd(tmp_path))
         log = Log(process.folder / NAME)
         stack.callback(log.end)
         probe = functools.partial(probed, log, calm["redis"], calm["http"])
-        with socket.create_connection((ADDRESS, ports["ssh"])):
-            probe(5)  # ssh makes its keys at the first visit
+        for service, words in (("ssh", "none"), ("https", "tls")):
+            start("connect", ports[service], 1, 1, 3, 1, words).communicate()
+        probe(5)  # both make their keys at the first visit
         print(f"\n{'':24}{'p50: idle, flood, control':>30}{'p99: idle, flood, control':>42}{'':5}event after")
         for title, (service, act, *rest) in FLOODS.items():
             if ONLY not in title:
                 continue
-            copied = (tmp_path / "key",) if act == "copy" else ()
+            copied = act == "copy"
+            key = tmp_path / "key"
             idle = probe(SECONDS / 2)
             before, cpu = len(process.events("busy")), cpu_seconds(process.pid)
-            flood = flooded(probe, ports[service], act, *rest, *copied, *["/tmp/x"] * len(copied))
+            flood = flooded(probe, ports[service], act, *rest, *((key, "/tmp/x") if copied else ()))
             used = (cpu_seconds(process.pid) - cpu) / SECONDS
             control = flooded(
-                probe, real if copied else plain, act, *rest, *copied, *["/dev/null"] * len(copied)
+                probe, real if copied else plain, act, *rest, *((key, "/dev/null") if copied else ())
             )
             idle += probe(SECONDS / 2)
             held = Counter(
