@@ -178,7 +178,7 @@ FLOODS = {
     "1,000 connections/s to redis": ("redis", "connect", 1000, SECONDS, 3, 1, "none"),
     "1,000 connections/s to http": ("http", "connect", 1000, SECONDS, 3, 1, "none"),
     "1,000 connections/s to ssh": ("ssh", "connect", 1000, SECONDS, 3, 1, "none"),
-    "… from 100 sources to http": ("http", "connect", 1000, SECONDS, 4, 100, "none"),
+    "1,000 connections/s from 100 sources": ("http", "connect", 1000, SECONDS, 4, 100, "none"),
     "1,000 key exchanges/s with ssh": ("ssh", "connect", 1000, SECONDS, 3, 1, "ssh"),
     "1,000 TLS handshakes/s": ("https", "connect", 1000, SECONDS, 3, 1, "tls"),
     "100 MB in one redis value": ("redis", "send", "redis-bulk", SECONDS, 100_000_000),

@@ -36,14 +36,14 @@ async def test_visitors_have_their_turns_one_after_the_other():
     assert done == ["a0", "a1", "a2", "b0", "b1", "b2"]
 
 
-async def test_a_piece_is_followed_by_a_rest_in_which_others_have_three_quarters_of_the_time(clock):
+async def test_a_piece_is_followed_by_a_rest_in_which_others_have_four_fifths_of_the_time(clock):
     work = Work()
     for _ in range(2):
         clock.now += 0.0004
         await work.rest()
     clock.now += 0.0002
-    assert clock.slept == [0.0012, 0.0012]
-    assert work.owed() == pytest.approx(0.0006)
+    assert clock.slept == [0.0016, 0.0016]
+    assert work.owed() == pytest.approx(0.0008)
 
 
 @pytest.mark.parametrize(("took", "owed"), [(0.004, 0.4), (1.0, 2.0)])
@@ -51,7 +51,7 @@ async def test_a_piece_that_is_long_is_made_up_for_by_the_next_visitor(clock, to
     work = Work()
     clock.now += took
     await work.rest()
-    assert clock.slept == [3 * took]
+    assert clock.slept == [4 * took]
     assert work.owed() == pytest.approx(owed)
 
 

@@ -7,8 +7,8 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-_REST = 3
-"""Rest after a piece, in times of what it took: a quarter of the process is the most that one service has for such work."""
+_REST = 4
+"""Rest after a piece, in times of what it took: a fifth of the process is the most that one service has for such work."""
 _LONG_SECONDS, _LONG_REST = 0.001, 100
 """A longer piece is to be met by one in a hundred of those who come meanwhile: the next visitor's turn is later by that."""
 _MOST_SECONDS = 2.0

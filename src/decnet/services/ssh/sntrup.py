@@ -86,8 +86,15 @@ def steps(public: bytes, short: list[int] | None = None) -> Iterator[tuple[bytes
 
 def multiply(dense: list[int], short: list[int]) -> list[int]:
     """The product modulo x^761 - x - 1 and 4591, coefficients from -2295 to 2295."""
+    return _reduced(_product(dense, short))
+
+
+def _product(dense: list[int], short: list[int]) -> array[int]:
     factor = _packed([int(value == 1) for value in short]) - _packed([int(value == -1) for value in short])
-    full = _unpacked(_packed([value % Q for value in dense]) * factor + _packed([_ABOVE] * (2 * P - 1)))
+    return _unpacked(_packed([value % Q for value in dense]) * factor + _packed([_ABOVE] * (2 * P - 1)))
+
+
+def _reduced(full: array[int]) -> list[int]:
     high = full[P:]
     folded = zip(full[:P], [*high, 0], [0, *high], strict=True)  # x^761 is x + 1
     return [(low + once + again + HALF) % Q - HALF for low, once, again in folded]
