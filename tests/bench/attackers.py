@@ -25,6 +25,8 @@ REDIS_SOURCE = "127.0.2.1"
 HTTP_SOURCES = ("127.0.2.2", "127.0.2.3", "127.0.2.4")
 """One alone could not come so often."""
 HELPING = 16 * 1024
+BIND_ADDRESS_NO_PORT = 24
+"""IP_BIND_ADDRESS_NO_PORT of ip(7), which Python 3.11 does not name."""
 OPTIONS = ("-F", "/dev/null", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null")
 CHUNKS = {
     "redis-bulk": (b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$536870911\r\n", b"x" * 65536),
@@ -126,6 +128,7 @@ def connect(port: str, rate: str, seconds: str, first: str, sources: str, words:
         while opened < elapsed * float(rate):
             one = socket.socket()
             one.setblocking(False)
+            one.setsockopt(socket.IPPROTO_IP, BIND_ADDRESS_NO_PORT, 1)  # the search of a free one takes long
             one.bind((f"127.0.{first}.{1 + opened % int(sources)}", 0))
             with contextlib.suppress(BlockingIOError):
                 one.connect((ADDRESS, int(port)))
