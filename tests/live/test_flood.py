@@ -10,8 +10,9 @@ import pytest
 
 from decnet.events import EventType
 from decnet.services.limits import Limits
+from tests.bench.attackers import hello
 from tests.live.decoys import ADDRESS, Process
-from tests.live.lab import Lab, eventually
+from tests.live.lab import Lab, eventually, run
 
 pytestmark = pytest.mark.live
 MB = 1024 * 1024
@@ -98,6 +99,18 @@ def test_every_service_is_cut_off_at_its_bytes(process, service, greeting):
             while one.recv(4096):
                 pass
     eventually(lambda: reasons(process, f"short-{service}") == {"limit: bytes": 1})
+
+
+def test_who_asks_for_a_key_exchange_and_leaves_holds_nobody_up(process):
+    port = process.serve("asked", "ssh")
+    calm = process.serve("asked-calm", "redis")
+    with contextlib.ExitStack() as stack:
+        for _ in range(100):
+            stack.enter_context(connect(port)).sendall(hello())
+        assert ping(calm) == b"+PONG\r\n"
+    assert "ssh-ed25519" in run("ssh-keyscan", "-T", "20", "-t", "ed25519", "-p", str(port), ADDRESS)
+    eventually(lambda: reasons(process, "asked").total() >= 101)
+    assert not [event for event in process.events("asked") if event.type is EventType.ERROR]
 
 
 def test_a_session_that_stays_is_ended(process):

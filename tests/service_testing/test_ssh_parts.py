@@ -18,7 +18,7 @@ from decnet.services.shell.streams import BytesInput, BytesOutput
 from decnet.services.ssh import Ident, Persona
 from decnet.services.ssh.server import Server
 from decnet.services.ssh.sftp import Sftp
-from decnet.services.ssh.sntrup import HALF, P, Q, decode, encode, multiply
+from decnet.services.ssh.sntrup import HALF, P, Q, Sntrup761, decode, encode, multiply
 from tests.service_testing.conftest import rendered
 
 
@@ -110,6 +110,22 @@ def test_products_are_those_of_the_ring() -> None:
         full[k - P] += full[k]
         full[k - P + 1] += full[k]
     assert multiply(dense, small) == [(value + HALF) % Q - HALF for value in full[:P]]
+
+
+async def test_a_prepared_encapsulation_is_the_one_that_is_given() -> None:
+    public, rests = random.Random(1).randbytes(Sntrup761.pubkey_bytes), []
+
+    async def rest() -> None:
+        rests.append(1)
+
+    kem = Sntrup761(b"sntrup761")
+    await kem.prepare(public, rest)
+    assert len(rests) == 4
+    assert kem.encaps(public) == kem.encaps(public)
+    assert [len(part) for part in kem.encaps(public)] == [Sntrup761.secret_bytes, Sntrup761.ciphertext_bytes]
+    assert kem.encaps(public) != Sntrup761(b"sntrup761").encaps(public)
+    with pytest.raises(ValueError, match="1158 bytes"):
+        await kem.prepare(public[1:], rest)
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,8 @@ _TURNED_AWAY_AT_ONCE = 4
 _PAUSE_SECONDS = 0.2
 """How long a listener rests when the process is out of file descriptors."""
 _REST_SECONDS = 0.002
-"""Its shortest rest when visitors come too fast."""
+"""Its shortest rest when visitors come too fast, and its rest after each one that is let in: with several hundred at once
+every turn of the loop would begin with a new one, and a neighbour's visitor needs five turns."""
 
 More = Callable[[str, str, str, int], Awaitable[socket.socket]]
 """Asks for a further socket: decoy, service, protocol, port."""
@@ -137,6 +138,7 @@ class Listener:
                 return
             if self._gate.enter(source_of(peer[0]), now):
                 self._begin(accepted, (peer[0], peer[1]))
+                self._rest(listening, min(_REST_SECONDS, 0.5 / max(1.0, self._limits.connection_rate)))
                 return
             accepted.close()
             self._budget.count("rate", "connection", peer[0])

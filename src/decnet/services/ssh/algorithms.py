@@ -19,6 +19,7 @@ from asyncssh.kex_dh import _KexHybridECDH
 from asyncssh.mac import get_mac_algs
 from cryptography.utils import CryptographyDeprecationWarning
 
+from decnet.services.ssh import exchange
 from decnet.services.ssh.sntrup import Sntrup761
 
 SNTRUP_OLD = "sntrup761x25519-sha512@openssh.com"
@@ -33,6 +34,7 @@ for _name in (SNTRUP, SNTRUP_OLD):
         register_kex_alg(
             _name.encode(), _KexHybridECDH, sha512, (Sntrup761, b"sntrup761", Curve25519DH), False
         )
+exchange.register()
 
 CURVES = (
     "curve25519-sha256",

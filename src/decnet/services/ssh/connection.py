@@ -38,6 +38,7 @@ from decnet.services.session import Session
 from decnet.services.ssh.algorithms import Offer
 from decnet.services.ssh.hostkeys import HostKeys
 from decnet.services.ssh.login import Attempt, Login
+from decnet.services.turns import Turns
 
 IDENT_LINE_LIMIT = 8192
 """SSH_MAX_BANNER_LEN of kex.c."""
@@ -69,9 +70,11 @@ class Connection(SSHServerConnection):
         session: Session,
         login: Login,
         keys: HostKeys,
+        turns: Turns,
     ) -> None:
         super().__init__(loop, options)
         self._keys = keys
+        self.turns = turns
         self.session = session
         self.login = login
         self._offer = offer

@@ -21,6 +21,7 @@ from decnet.services.ssh.connection import Connection
 from decnet.services.ssh.hostkeys import HostKeys
 from decnet.services.ssh.login import Door, Login
 from decnet.services.ssh.programs import program_for
+from decnet.services.turns import Turns
 
 LOGIN_GRACE_SECONDS = 120
 """LoginGraceTime of sshd_config(5)."""
@@ -55,6 +56,7 @@ class Server:
             delays=Draw(setting.seed, "ssh", "delays"),
         )
         self._options = self._make_options()
+        self._turns = Turns()
 
     def same_machine(self, setting: Setting) -> bool:
         """Whether the machine of this server can go on under another setting: what an attacker left there stays."""
@@ -72,7 +74,7 @@ class Server:
         self.keys.begin()
         loop = asyncio.get_running_loop()
         login = Login(self._door)
-        connection = Connection(loop, self._options, self._offer, session, login, self.keys)
+        connection = Connection(loop, self._options, self._offer, session, login, self.keys, self._turns)
         await loop.connect_accepted_socket(lambda: connection, session.socket)
         try:
             await connection.wait_closed()
