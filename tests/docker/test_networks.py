@@ -9,6 +9,7 @@ import pytest
 
 from decnet.world.docker import containers, networks
 from tests.live.lab import eventually, run
+from tests.live.test_examples import EXAMPLES
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
 
@@ -156,3 +157,21 @@ def test_limits_are_the_container_s_and_change_while_it_runs(engine, decnet, fil
     decnet("apply", "--yes", file)
     assert container(engine).attrs["HostConfig"]["Memory"] == 400 << 20
     assert container(engine).attrs["State"]["StartedAt"] == began
+
+
+def test_the_example(engine, decnet, lab):
+    file = EXAMPLES / "boxes.ini"
+    decnet("image", "build", file)
+    decnet("apply", "--yes", file)
+    assert {decoy["state"] for decoy in decnet.status("boxes").values()} == {"up"}
+    assert {one.name for one in engine.containers.list()} == {
+        containers.name("boxes", decoy) for decoy in ("web-01", "db-01", "win-01")
+    }
+    for address in ("198.51.100.21", "198.51.100.23"):
+        assert run("redis-cli", "-h", address, "ping").strip() == "PONG"
+    assert "HTTP/1.1 200" in run("curl", "-sSI", "http://198.51.100.20/")
+    assert "Microsoft-IIS" in run("curl", "-sSI", "http://198.51.100.22/")
+    assert "ttl=128" in run("ping", "-c1", "-W2", "198.51.100.22")
+    plan = decnet.json("plan", "--detailed-exitcode", file)
+    assert (plan["changes"], plan["drift"]) == ([], [])
+    decnet("destroy", "--yes", "boxes")

@@ -301,7 +301,7 @@ def apply_well(site: Site, what: Network) -> None:
     """Apply; what is protected is let go. Then all is as declared, and nothing left to do."""
     what = let_go(site, what)
     outcome = site.apply(what)
-    assert (outcome.failed, outcome.skipped) == ((), ())
+    assert (outcome.failed, outcome.skipped) == ((), ()), outcome
     check_same(look_at(site.world), world_of(what))
     check_rooms(site.world)
     plan = site.plan(what)

@@ -37,6 +37,7 @@ def test_every_example_is_named_here():
         "quickstart.ini",
         "compat.ini",
         "office.ini",
+        "boxes.ini",  # tests/docker/test_networks.py
     }
 
 

@@ -113,7 +113,6 @@ def test_a_lan_without_decoys_is_not_made() -> None:
     ("general", "code"),
     [
         ("driver = ipvlan", "no-interface"),
-        ("runtime = docker", "unsupported"),
         ("driver = token-ring", "unknown-driver"),
         ("runtime = vm", "unknown-runtime"),
         ("driver = bridge\ninterface = eth0", "driver-conflict"),

@@ -59,7 +59,7 @@ def decide(
         for id_ in everything:
             if id_.owner in renewed and id_.kind is not Kind.LAN:
                 there = observed.get(id_)
-                if there is None and id_ in saved and id_.owner in replaced:
+                if there is None and id_ in saved and (id_.owner in replaced or id_ not in desired):
                     there = saved[id_].resource
                 steps[id_] = _renew(id_, desired.get(id_), saved.get(id_), there, steps.get(id_))
     declared_decoys = {id_.owner for id_ in desired if id_.kind is Kind.DECOY}
