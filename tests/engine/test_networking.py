@@ -1,6 +1,7 @@
 """LANs of several bridges, IPv6, VLANs and ipvlan in plans."""
 
 import dataclasses
+import shutil
 from ipaddress import IPv6Address, IPv6Network
 
 import pytest
@@ -185,3 +186,12 @@ def test_the_fake_machine_keeps_a_bridge_that_is_in_use(site):
     lan_there = site.world.resources[Id(Kind.LAN, "default")]
     with pytest.raises(WorldError, match="is in use by"):
         site.world.update(dataclasses.replace(lan_there, bridges=1), frozenset({"bridges"}))
+
+
+def test_a_lan_that_goes_and_comes_back_takes_along_decoys_that_no_state_knows(site):
+    six = IPv6Network("2001:db8:a::/64")
+    site.apply(network(decoy("a", 1, "ssh"), decoy("b", 2, "ssh"), lans=(lan(subnet6=six),)))
+    shutil.rmtree(site.folder)
+    outcome = site.apply(network(decoy("a", 1, "ssh")))
+    assert (outcome.failed, outcome.skipped) == ((), ())
+    assert site.plan(network(decoy("a", 1, "ssh"))).empty

@@ -27,10 +27,11 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from decnet.decoy import cell, seccomp, view
+from decnet.decoy import cell, nursery, seccomp, view
 from decnet.decoy.control import Control
 from decnet.decoy.fleet import Fleet, preload
 from decnet.decoy.loop import Loop
+from decnet.decoy.nursery import Birth
 from decnet.decoy.privileges import drop
 from decnet.errors import MissingCapability
 from decnet.events import Event, EventType, FileSink, now
@@ -42,36 +43,45 @@ visitor waits. So a third of it at a time, three times as often; all there is as
 
 
 def main() -> None:
-    """See above. Ends with status 1 and a sentence when the machine does not let it shut itself in."""
+    """A decoy process, or with ``--nursery`` one that forks them."""
     options = _options()
     preload()
-    control = socket.socket(fileno=options.control_fd)
+    if options.nursery >= 0:
+        gc.freeze()
+        nursery.run(options.nursery, live)
+    else:
+        live(Birth(options.network, options.uid, options.control_fd, options.events_fd, options.ready_fd))
+
+
+def live(birth: Birth) -> None:
+    """See above. Ends with status 1 and a sentence when the machine does not let it shut itself in."""
+    control = socket.socket(fileno=birth.control)
     try:
         library = seccomp.library()
-        if options.cell_fd >= 0:
-            cell.enter(options.cell_fd, options.group_fds)
-        events = view.enter(options.events_fd, options.uid)
-        drop(options.uid)
+        if birth.cell >= 0:
+            cell.enter(birth.cell, birth.groups)
+        events = view.enter(birth.events, birth.uid)
+        drop(birth.uid)
         control.listen(_BACKLOG)
         with asyncio.Runner(loop_factory=Loop) as runner:
             runner.get_loop()
             gc.freeze()
             gc.set_threshold(*_COLLECT)
             seccomp.load(library, events)
-            runner.run(_serve(options, control, events))
+            runner.run(_serve(birth, control, events))
     except MissingCapability as error:
         sys.exit(f"{error.message} ({error.hint})")
 
 
-async def _serve(options: argparse.Namespace, control: socket.socket, events: int) -> None:
+async def _serve(birth: Birth, control: socket.socket, events: int) -> None:
     sink = FileSink(events)
     logging.disable()  # libraries log what attackers send; ours are events, and stderr is no place for either
-    asyncio.get_running_loop().set_exception_handler(_teller(options.network, sink))
-    work = Control(control, Fleet(options.network, sink.write))
+    asyncio.get_running_loop().set_exception_handler(_teller(birth.network, sink))
+    work = Control(control, Fleet(birth.network, sink.write))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, work.quit)
-    os.write(options.ready_fd, b"1")
-    os.close(options.ready_fd)
+    os.write(birth.ready, b"1")
+    os.close(birth.ready)
     await work.run()
     sink.close()
 
@@ -87,19 +97,16 @@ def _teller(network: str, sink: FileSink) -> Callable[[asyncio.AbstractEventLoop
     return tell
 
 
-def _numbers(text: str) -> tuple[int, ...]:
-    return tuple(map(int, filter(None, text.split(","))))
-
-
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="decnet-decoy", description="Serves decoys. Started by decnet itself."
     )
     for name in ("control-fd", "events-fd", "ready-fd", "uid", "number"):
-        parser.add_argument(f"--{name}", type=int, required=True)
+        parser.add_argument(f"--{name}", type=int, default=-1)
     parser.add_argument("--network", required=True)
-    parser.add_argument("--cell-fd", type=int, default=-1, help="process namespace of its container")
-    parser.add_argument("--group-fds", type=_numbers, default=(), help="cgroup.procs files of its container")
+    parser.add_argument(
+        "--nursery", type=int, default=-1, metavar="FD", help="fork for orders that come in here"
+    )
     return parser.parse_args()
 
 

@@ -51,17 +51,19 @@ def decide(
     lans = frozenset(
         d.id.owner for d in deltas if d.id.kind is Kind.LAN and _has(d, Policy.REPLACE) and d.declared
     )
-    moved = _on(lans, desired, saved) if lans else set()
+    there = {**{id_: was.resource for id_, was in saved.items()}, **observed}
+    moved = _on(lans, desired, there) if lans else set()
     replaced = {d.id.owner for d in deltas if _replaces(d)} | moved
     renewed = replaced | {d.id.owner for d in deltas if d.id.kind is Kind.DECOY and d.gone}
     if renewed:
         everything = dict.fromkeys((*desired, *saved, *observed))
         for id_ in everything:
             if id_.owner in renewed and id_.kind is not Kind.LAN:
-                there = observed.get(id_)
-                if there is None and id_ in saved and (id_.owner in replaced or id_ not in desired):
-                    there = saved[id_].resource
-                steps[id_] = _renew(id_, desired.get(id_), saved.get(id_), there, steps.get(id_))
+                left = id_.owner in replaced or id_ not in desired
+                gone = (
+                    there.get(id_) if left else observed.get(id_)
+                )  # what is only to come back is not taken away
+                steps[id_] = _renew(id_, desired.get(id_), saved.get(id_), gone, steps.get(id_))
     declared_decoys = {id_.owner for id_ in desired if id_.kind is Kind.DECOY}
     return Decision(steps, frozenset(replaced & declared_decoys), lans)
 
@@ -107,14 +109,12 @@ def _renew(
     return replace(base, remove=there, create=declared, update=None, fields=frozenset())
 
 
-def _on(lans: frozenset[str], desired: Mapping[Id, Declared], saved: Mapping[Id, Saved]) -> set[str]:
-    """Declared decoys that have, or will have, a link on these LANs and exist already."""
+def _on(lans: frozenset[str], desired: Mapping[Id, Declared], there: Mapping[Id, Resource]) -> set[str]:
+    """Declared decoys that have, or will have, a link on these LANs and exist already, in the state or without it."""
     return {
         id_.owner
-        for id_, was in saved.items()
-        if isinstance(was.resource, Link)
-        and id_ in desired
-        and {was.resource.lan, _lan_of(desired[id_].resource)} & lans
+        for id_, link in there.items()
+        if isinstance(link, Link) and id_ in desired and {link.lan, _lan_of(desired[id_].resource)} & lans
     }
 
 

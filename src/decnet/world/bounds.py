@@ -41,13 +41,18 @@ class Hierarchy(NamedTuple):
     unified: bool
 
 
-def limit(pid: int, bounds: Bounds) -> None:
-    """Set the resource limits of a process that is still ours. What the machine does not let us set stays as it is."""
-    for kind, most in (
+def limits(bounds: Bounds) -> tuple[tuple[int, int], ...]:
+    """Resource limits of a process: RLIMIT_… and the most of it."""
+    return (
         (resource.RLIMIT_NOFILE, _OPEN_FILES),
         (resource.RLIMIT_FSIZE, _FILE_SIZE),
         (resource.RLIMIT_DATA, _memory(bounds)),
-    ):
+    )
+
+
+def limit(pid: int, bounds: Bounds) -> None:
+    """Set the resource limits of a process that is still ours. What the machine does not let us set stays as it is."""
+    for kind, most in limits(bounds):
         with contextlib.suppress(ProcessLookupError, PermissionError, ValueError):
             resource.prlimit(pid, kind, (most, most))
 

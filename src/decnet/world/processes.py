@@ -57,7 +57,7 @@ class Processes:
         for channel in self._channels.values():
             with channel.lock:
                 channel.close()
-        self._spawner.reap()
+        self._spawner.close()
 
     def running(self, contained: Container[str] = ()) -> dict[int, tuple[Running, ...]]:
         """What every live process serves. Raises PermissionError when we may not ask.
@@ -227,7 +227,7 @@ class Processes:
     def _unlink(self) -> None:
         with contextlib.suppress(FileNotFoundError):
             for entry in self._run_dir.iterdir():
-                if re.fullmatch(r"process-\d{1,6}\.(sock|log|bounds|cell)", entry.name):
+                if re.fullmatch(r"process-\d{1,6}\.(sock|log|bounds|cell)|nursery\.log", entry.name):
                     entry.unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # somebody else's file in it: it stays
             self._run_dir.rmdir()

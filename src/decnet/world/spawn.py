@@ -12,14 +12,16 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
+from decnet.decoy.nursery import Order
 from decnet.errors import WorldError
 from decnet.services.limits import Bounds
 from decnet.world import bounds, cells, names
+from decnet.world.nursery import LOG, Nursery
 
 _READY_SECONDS = 60
 """A process imports every service before it says that it is ready: 1 s, more on a busy machine."""
@@ -40,9 +42,10 @@ class Spawner:
     """Starts decoy processes of one network."""
 
     def __init__(self, network: str, run_dir: Path, events_dir: Path, program: Sequence[str]) -> None:
-        self._program = tuple(program)
+        self._command = (*program, "--network", network)
         self._network = network
         self._run_dir = run_dir
+        self._nursery = Nursery(self._command, ENVIRONMENT, run_dir / LOG)
         self._events_dir = events_dir
         self._children: list[Detached] = []
         self._lock = threading.Lock()
@@ -58,63 +61,71 @@ class Spawner:
             ready, told = os.pipe2(os.O_CLOEXEC)
             stack.callback(os.close, ready)
             cell = cells.of(self._run_dir, number)
-            doors = stack.enter_context(cells.opened(cell)) if cell else None
             with _closing(told):
-                child = self._start(number, control, events, told, log, doors)
-            with self._lock:
-                self._children.append(child)
-            self._bound(child, number, contained=doors is not None)
+                if cell:
+                    end = self._fork(cell, number, (control, events, told, log))
+                else:
+                    end = self._begin(number, control, events, told, log)
             if not is_ready(ready):
-                self._give_up(child, number, log)
+                self._give_up(end, number, log)
+
+    def close(self) -> None:
+        """Let go of what was started."""
+        self.reap()
+        self._nursery.close()
 
     def reap(self) -> None:
         """Collect children that ended."""
         with self._lock:
             self._children = [child for child in self._children if child.poll() is None]
 
-    def _start(
-        self, number: int, control: int, events: int, told: int, log: int, doors: cells.Doors | None
-    ) -> Detached:
+    def _begin(self, number: int, control: int, events: int, told: int, log: int) -> Callable[[], None]:
+        """Start a process on the host; what ends it."""
         uid = names.uid(self._network)
         options = {"control-fd": control, "events-fd": events, "ready-fd": told, "uid": uid, "number": number}
-        command = [*self._program, "--network", self._network]
-        for name, value in options.items():
-            command += [f"--{name}", str(value)]
-        passed: tuple[int, ...] = (control, events, told)
-        if doors:
-            command += [f"--cell-fd={doors.namespace}", f"--group-fds={','.join(map(str, doors.groups))}"]
-            passed += (doors.namespace, *doors.groups)
-        return Detached(
-            command,
+        child = Detached(
+            [*self._command, *(f"--{name}={value}" for name, value in options.items())],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=log,
-            pass_fds=passed,
+            pass_fds=(control, events, told),
             cwd="/",
             env=ENVIRONMENT,
             start_new_session=True,
         )
+        with self._lock:
+            self._children.append(child)
 
-    def _bound(self, child: Detached, number: int, *, contained: bool) -> None:
+        def end() -> None:
+            child.kill()
+            child.wait()
+            self.reap()
+
+        self._bound(child, number, end)
+        return end
+
+    def _fork(self, cell: cells.Cell, number: int, descriptors: tuple[int, ...]) -> Callable[[], None]:
+        """Start a process in a container; what ends it. Raises `WorldError` when that does not run."""
+        limits = bounds.limits(bounds_of(self._run_dir, number))
+        order = Order(self._network, names.uid(self._network), limits)
+        with cells.opened(cell) as doors:
+            self._nursery.fork(order, (*descriptors, doors.namespace, *doors.groups))
+        return lambda: None  # it has ended, or ends with its container
+
+    def _bound(self, child: Detached, number: int, end: Callable[[], None]) -> None:
         """While it is still root's: later only CAP_SYS_RESOURCE could set the limits of another user's process."""
         asked = bounds_of(self._run_dir, number)
         bounds.limit(child.pid, asked)
-        if contained:  # its cgroups are the container's
-            return
         try:
             bounds.put(self._network, number, child.pid, asked)
         except WorldError:
-            self._end(child, number)
+            end()
+            control_path(self._run_dir, number).unlink(missing_ok=True)
             raise
 
-    def _end(self, child: Detached, number: int) -> None:
-        child.kill()
-        child.wait()
-        self.reap()
+    def _give_up(self, end: Callable[[], None], number: int, log: int) -> None:
+        end()
         control_path(self._run_dir, number).unlink(missing_ok=True)
-
-    def _give_up(self, child: Detached, number: int, log: int) -> None:
-        self._end(child, number)
         words = os.pread(log, 4096, max(0, os.fstat(log).st_size - 4096)).decode(errors="replace").strip()
         last = words.splitlines()[-1] if words else "it said nothing"
         raise WorldError(
