@@ -78,7 +78,7 @@ class Acts:
             if content is not None and self._give(resource, content, start=False) is not None:
                 self._serve(resource, content)
             if "bounds" in fields:
-                self._bound(resource)
+                self._bound(resource, anew=True)
 
     def remove(self, resource: Resource) -> None:
         with refusal.explained(resource):
@@ -229,12 +229,13 @@ class Acts:
         if error_text:
             raise WorldError(f"{service.id}: {error_text}")
 
-    def _bound(self, service: Service) -> None:
-        """See that what serves it has its bounds, and is in its decoy's container where there is one."""
+    def _bound(self, service: Service, *, anew: bool = False) -> None:
+        """See that what serves it has its bounds, or has none ``anew``, and is in its container where there is one."""
         if not service.docker:
             self._processes.bound(service.process, service.bounds)
             return
-        self._docker().bound(service.decoy, service.bounds)
+        if service.bounds or anew:
+            self._docker().bound(service.decoy, service.bounds)
         self._processes.put_inside(service.process, service.decoy, self._docker().pid(service.decoy))
 
     def _goes_on(self, service: Service, content: bytes) -> bool:

@@ -7,6 +7,7 @@ and moves in (`decnet.decoy.cell`), so an image needs nothing of ours, and nothi
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import time
 from collections.abc import Iterable, Iterator
@@ -49,6 +50,7 @@ def create(engine: Engine, network: str, decoy: Decoy, made_of: Container, user:
             there = None
         if there is None:
             there = _make(engine, network, decoy, made_of, user)
+            return _first_process(there, decoy)
         state = there.attrs["State"]
         if state["Running"] and not is_plugged(state["Pid"]):
             there.stop(timeout=0)  # another link would get another name, until it starts afresh
@@ -148,6 +150,7 @@ def _connect(engine: Engine, network: str, there: Handle, made_of: Container) ->
 
 
 def _make(engine: Engine, network: str, decoy: Decoy, made_of: Container, user: int) -> Handle:
+    """Make a container and start it."""
     api = engine.client.api
     lan = networks.name(network, made_of.lan)
     image = made_of.image_id or made_of.tag
@@ -165,7 +168,7 @@ def _make(engine: Engine, network: str, decoy: Decoy, made_of: Container, user: 
             user=f"{user}:{user}",
             working_dir=_HOME,
             entrypoint=[],
-            environment=list(images.environment(engine, image)),  # without a value: they are left out
+            environment=list(_environment(engine, image)),  # without a value: they are left out
             labels={
                 labels.NETWORK: network,
                 labels.DECOY: decoy.name,
@@ -176,8 +179,14 @@ def _make(engine: Engine, network: str, decoy: Decoy, made_of: Container, user: 
             stop_signal="SIGKILL",
             mac_address=own,
         )
+    api.start(created["Id"])
     found: Handle = engine.client.containers.get(created["Id"])
     return found
+
+
+@functools.lru_cache(maxsize=64)
+def _environment(engine: Engine, image: str) -> tuple[str, ...]:
+    return images.environment(engine, image)
 
 
 def _mac(engine: Engine, made_of: Container) -> tuple[str | None, str | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
 
@@ -14,6 +15,9 @@ from decnet.world.docker import containers, networks
 from decnet.world.docker.engine import Engine
 from decnet.world.docker.images import find
 
+_AT_ONCE = 2 * (os.cpu_count() or 1)
+"""Containers started at a time: an engine takes no more in, and the machine has other work."""
+
 
 class Docker:
     """Talks to the engine from the first call that needs it on. Threads may share it.
@@ -25,6 +29,8 @@ class Docker:
         self._network = network
         self._lock = threading.Lock()
         self._connected: Engine | None = None
+        self._turn = threading.BoundedSemaphore(_AT_ONCE)
+        self._pids: dict[str, int] = {}
 
     def close(self) -> None:
         """Hang up."""
@@ -44,11 +50,15 @@ class Docker:
         if content is None:
             raise WorldError(f"{decoy.id}: cannot be made without what its container is made of")
         made_of = container.decode(content)
-        pid = containers.create(self._engine, self._network, decoy, made_of, names.uid(self._network))
+        with self._turn:
+            pid = containers.create(self._engine, self._network, decoy, made_of, names.uid(self._network))
+        self._pids[decoy.name] = pid
         namespaces.adopt(self._network, decoy.name, pid, prepare)
 
     def pid(self, decoy: str) -> int:
         """The first process of a decoy's container."""
+        if decoy in self._pids:
+            return self._pids[decoy]
         found = containers.find(self._engine, self._network, decoy)
         pid = int(found.attrs["State"]["Pid"]) if found is not None else 0
         if not pid:
