@@ -57,6 +57,34 @@ def _is_engine(pid: str) -> bool:
         return True
 
 
+NETWORK = """
+[general]
+name = boxes
+net = 198.51.100.0/24
+runtime = docker
+seed = boxes
+
+[_linux]
+distro = debian
+
+[web : _linux]
+ip = 198.51.100.20
+services = http, redis
+
+[db : _linux]
+ip = 198.51.100.21
+services = redis
+"""
+"""Two decoys in containers: ten acts."""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    written = tmp_path / "network.ini"
+    written.write_text(NETWORK)
+    return written
+
+
 @pytest.fixture
 def decnet(engine: docker.DockerClient, image: str, lab: Lab, tmp_path: Path) -> Iterator[Command]:
     """The command; whatever a test leaves of its network ``boxes`` is destroyed, and nothing of it is there then."""

@@ -5,36 +5,14 @@ import signal
 
 import pytest
 
+from tests.docker.conftest import NETWORK
 from tests.live.test_killed import strike
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
 
-NETWORK = """
-[general]
-name = boxes
-net = 198.51.100.0/24
-runtime = docker
-seed = boxes
-
-[_linux]
-distro = debian
-
-[web : _linux]
-services = http, redis
-
-[db : _linux]
-services = redis
-"""
 ALL = os.environ.get("DECNET_KILLS") == "all"
 ACTS = 10
 POINTS = range(ACTS) if ALL else (1, 4, 8)
-
-
-@pytest.fixture
-def file(tmp_path):
-    written = tmp_path / "network.ini"
-    written.write_text(NETWORK)
-    return written
 
 
 def is_whole(decnet, file):

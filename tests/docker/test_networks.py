@@ -2,42 +2,18 @@
 
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
 from decnet.world.docker import containers, networks
+from tests.docker.conftest import NETWORK
 from tests.live.lab import eventually, run
 from tests.live.test_examples import EXAMPLES
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
-
-NETWORK = """
-[general]
-name = boxes
-net = 198.51.100.0/24
-runtime = docker
-seed = boxes
-
-[_linux]
-distro = debian
-
-[web : _linux]
-ip = 198.51.100.20
-services = http, redis
-
-[db : _linux]
-ip = 198.51.100.21
-services = redis
-"""
-
-
-@pytest.fixture
-def file(tmp_path):
-    written = tmp_path / "network.ini"
-    written.write_text(NETWORK)
-    return written
 
 
 def test_decoys_in_containers(engine, decnet, file):
@@ -71,6 +47,22 @@ def test_the_decoy_process_is_in_the_container_and_may_do_nothing(engine, decnet
     assert container(engine).id in Path(f"/proc/{pid}/cgroup").read_text()
     assert {one.name for one in Path(f"/proc/{pid}/root").iterdir()} == {"tmp", "events"}
     assert process_of(engine, "db") != pid
+
+
+def test_forked_processes_draw_no_number_twice(decnet, file):
+    """Both come from one process that had loaded everything, its sources of randomness too."""
+    decnet("apply", "--yes", file)
+    pings = [
+        subprocess.Popen(["redis-benchmark", "-h", f"198.51.100.{number}", "-n", "400", "-c", "4", "-t", "ping", "-q"], stdout=subprocess.DEVNULL)
+        for number in (20, 21)
+    ]  # fmt: skip
+    assert [one.wait(60) for one in pings] == [0, 0]
+    eventually(
+        lambda: {event["decoy"] for event in decnet.events("boxes", "--type", "command")} == {"web", "db"}
+    )
+    events = decnet.events("boxes")
+    assert len({event["id"] for event in events}) == len(events) > 400
+    assert len({event["id"][14:] for event in events}) == len(events)
 
 
 def repairs(decnet):

@@ -7,32 +7,6 @@ from tests.live.lab import eventually, run
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
 
-NETWORK = """
-[general]
-name = boxes
-net = 198.51.100.0/24
-runtime = docker
-seed = boxes
-
-[_linux]
-distro = debian
-
-[web : _linux]
-ip = 198.51.100.20
-services = redis
-
-[db : _linux]
-ip = 198.51.100.21
-services = redis
-"""
-
-
-@pytest.fixture
-def file(tmp_path):
-    written = tmp_path / "network.ini"
-    written.write_text(NETWORK)
-    return written
-
 
 def pongs():
     return all(
