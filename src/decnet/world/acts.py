@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from decnet.decoy.protocol import Request, Running
 from decnet.errors import WorldError
-from decnet.spec.resources import Decoy, Driver, Lan, Link, Resource, Service, Sink, Stack
+from decnet.spec.resources import Custom, Decoy, Driver, Lan, Link, Resource, Service, Sink, Stack
 from decnet.world import firewall, lans, links, names, namespaces, observe, refusal, sockets, sysctls, vlans
 from decnet.world.netlink import Socket
 from decnet.world.processes import Processes
@@ -59,6 +59,8 @@ class Acts:
                     self._set_sysctls(resource)
                 case Service():
                     self._serve(resource, content)
+                case Custom():
+                    self._docker().serve(resource, content)
                 case Sink():
                     self._shipper.serve(resource, content)
 
@@ -66,6 +68,8 @@ class Acts:
         """A create brings every field to its value in place; only a service goes on without new sockets."""
         if isinstance(resource, Lan) and "docker" in fields:
             self._docker().settle(resource)
+        if isinstance(resource, Custom):
+            return
         if isinstance(resource, Decoy):
             self._contain(resource)
             return
@@ -93,6 +97,8 @@ class Acts:
                     links.remove(self._kernel, self._network, resource)
                 case Stack():
                     pass  # goes with the namespace: what the kernel had before is nobody's business any more
+                case Custom():
+                    self._docker().stop(resource)
                 case Service():
                     self._processes.ask(resource.process, Request("stop", resource.decoy, resource.name))
                 case Sink():

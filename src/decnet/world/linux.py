@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 from decnet.errors import WorldError
 from decnet.shipper.protocol import Shipping
-from decnet.spec.resources import Decoy, Lan, Resource, Service, Sink
+from decnet.spec.resources import Custom, Decoy, Lan, Resource, Service, Sink
 from decnet.world import check, observe, probe, spawn
 from decnet.world.api import Observed
 from decnet.world.docker.presence import may_be_there
@@ -95,6 +95,7 @@ class LinuxWorld:
                     docker = bool(carrier.container)
                     service = Service(entry.decoy, entry.service, ports, entry.bundle, number, docker=docker)
                     view.add(dataclasses.replace(service, bounds=view.bounds_of(service.id)))
+        self._see_customs(view)
         sinks = self._sinks(view)
         return Observed(
             view.resources,
@@ -108,12 +109,26 @@ class LinuxWorld:
     def _containers(self, expected: Sequence[Resource]) -> Containers | None:
         """What the engine has of the network; None where nothing of it is, or was, or is to be Docker's."""
         self._uses_docker = self._uses_docker or any(
-            (isinstance(one, Decoy) and one.container) or (isinstance(one, Lan) and one.docker)
+            (isinstance(one, Decoy) and one.container)
+            or (isinstance(one, Lan) and one.docker)
+            or isinstance(one, Custom)
             for one in expected
         )
         if not self._uses_docker:
             return None
         return Containers(self._docker.running(), self._docker.lans())
+
+    def _see_customs(self, view: View) -> None:
+        """What runs of custom services; of what a machine does not tell of them, what is expected."""
+        for one in self._docker.serving() if self._uses_docker else ():
+            found = Custom(one.decoy, one.name, one.ports, one.content, healthy=one.healthy)
+            wanted = view.expected.get(found.id)
+            if isinstance(wanted, Custom):
+                found = dataclasses.replace(
+                    found, process=wanted.process, limits=wanted.limits, docker=wanted.docker
+                )
+            if Decoy(one.decoy).id in view.resources:  # else its namespace is nobody's
+                view.add(found)
 
     def _sinks(self, view: View) -> tuple[Shipping, ...]:
         try:
