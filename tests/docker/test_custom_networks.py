@@ -1,10 +1,14 @@
 """Services of the user's own, from the command line."""
 
+import os
+import signal
+import time
+
 import pytest
 
 from tests.docker.engine import BASE
 from tests.docker.test_customs import SERVER, says
-from tests.docker.test_networks import container, repairs
+from tests.docker.test_networks import container, process_of, repairs
 from tests.docker.test_networks import decnet as decnet  # noqa: PLC0414 (a fixture)
 from tests.docker.test_networks import image as image  # noqa: PLC0414 (a fixture)
 from tests.live.lab import eventually, run
@@ -94,6 +98,37 @@ def test_the_supervisor_puts_it_right(engine, decnet, file, sabotage):
     eventually(lambda: repairs(decnet), seconds=30)
     eventually(lambda: (redis(), says()) == ("PONG", "hello 0"), seconds=30)
     assert decnet.status("boxes")["web"]["state"] == "up"
+
+
+def told(decnet, *words):
+    return [event for event in decnet.events("boxes", *words) if event["service"] == "honey"]
+
+
+def test_what_it_prints_and_who_comes_is_told(engine, decnet, file):
+    decnet("apply", "--yes", file("redis, honey"))
+    assert says() == "hello 0"
+    eventually(lambda: told(decnet, "--type", "connection.close"), seconds=10)
+    eventually(lambda: told(decnet, "--type", "log"), seconds=10)
+    (opened,), (closed,), (line,) = (
+        told(decnet, "--type", kind) for kind in ("connection.open", "connection.close", "log")
+    )
+    assert (opened["decoy"], opened["proto"]) == ("web", "tcp")
+    assert (opened["src_ip"], opened["dst_ip"], opened["dst_port"]) == ("198.51.100.1", "198.51.100.20", 8080)
+    assert opened["session"] == closed["session"]
+    assert (closed["data"]["received"], closed["data"]["sent"]) == (3, 8)
+    assert line["data"] == {"text": "heard hi"}
+
+
+def test_lines_are_told_once_whoever_dies(engine, decnet, file):
+    decnet("apply", "--yes", file("honey"))
+    assert says() == "hello 0"
+    eventually(lambda: told(decnet, "--type", "log"), seconds=10)
+    time.sleep(1.5)  # how far they were told is written down
+    os.kill(process_of(engine), signal.SIGKILL)
+    assert says() == "hello 0"
+    eventually(lambda: len(told(decnet, "--type", "log")) >= 2, seconds=30)
+    time.sleep(2)
+    assert len(told(decnet, "--type", "log")) == 2
 
 
 def test_an_image_that_is_missing_stops_that_service_alone(engine, decnet, file):

@@ -63,7 +63,7 @@ async def _serve(options: argparse.Namespace, control: socket.socket, events: in
     sink = FileSink(events)
     logging.disable()  # libraries log what attackers send; ours are events, and stderr is no place for either
     asyncio.get_running_loop().set_exception_handler(_teller(options.network, sink))
-    work = Control(control, Fleet(options.network, sink.write))
+    work = Control(control, Fleet(options.network, sink.write, events))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, work.quit)
     os.write(options.ready_fd, b"1")
