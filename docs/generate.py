@@ -70,6 +70,10 @@ EVENT_TYPES = {
     EventType.UPLOAD: ("a file was brought", "`path`, `sha256`, `size`, and what was kept of its content"),
     EventType.FINGERPRINT: ("what a client's software gives away", "ssh: `client_banner`, `hassh`, …"),
     EventType.SCAN: ("a scan was recognised", "written by no service yet"),
+    EventType.LOG: (
+        "a custom service printed a line",
+        "`text`, or what the line has: the keys of a JSON object, the parameters of a syslog message; `cut`: a part of it",
+    ),
     EventType.ERROR: (
         "a server stumbled over what it was sent; only this connection ends",
         "`error`, `text`, `where`; `dropped`: how many events a full disk cost, when there is room again",

@@ -26,7 +26,7 @@ from decnet.spec import Held, Identity, Network, build
 from decnet.state import Snapshot
 from decnet.world import Id
 from decnet.world.fake import FakeWorld
-from tests.engine.fleets import IDENTITY
+from tests.engine.fleets import IDENTITY, docker_of
 
 HERE = Path(__file__).parent
 CASES = sorted(path.parent.name for path in HERE.glob("*/network.ini"))
@@ -90,7 +90,9 @@ def planned(case: Path, folder: Path, profiles) -> str:
     if before.exists():
         what = network(before, profiles, IDENTITY, Held())
         fresh = Snapshot(state.About(what.name))
-        plan = engine.plan(engine.declare(what, bundles(what, IDENTITY)), fresh, world.observe())
+        plan = engine.plan(
+            engine.declare(what, bundles(what, IDENTITY), None, docker_of(what)), fresh, world.observe()
+        )
         with state.store(folder, what.name) as store:
             assert engine.apply(plan, fresh, world, store, IDENTITY).exit_code == 0
     script = case / "world.txt"
@@ -99,7 +101,7 @@ def planned(case: Path, folder: Path, profiles) -> str:
     saved = state.read(folder, "office")
     try:
         what = network(case / "network.ini", profiles, IDENTITY, saved.held())
-        desired = engine.declare(what, bundles(what, IDENTITY), saved)
+        desired = engine.declare(what, bundles(what, IDENTITY), saved, docker_of(what))
         return engine.render_plan(engine.plan(desired, saved, world.observe()))
     except InvalidInput as error:
         return "".join(

@@ -21,7 +21,8 @@ from decnet.ini.schema import key
 from decnet.render import Bundle
 from decnet.services import Facts, Port
 from decnet.services import Service as ServiceType
-from decnet.spec import Decoy, Identity, Lan, LanDriver, Network, Runtime, Service
+from decnet.spec import Custom, Decoy, Identity, Lan, LanDriver, Network, Runtime, Service
+from decnet.spec.program import Program
 from decnet.state import Snapshot
 from decnet.world.fake import FakeWorld
 
@@ -80,6 +81,20 @@ def service(name: str, line: int = 0, ports: Iterable[int] = (), **persona: str)
     chosen = tuple(Port(number) for number in ports) or kind.ports
     spans = {word: at(line + 1) for word in persona}
     return Service(name, kind, chosen, Persona(**persona), at(line), spans)
+
+
+def custom(name: str, line: int = 0, ports: Iterable[int] = (9000,), **program: Any) -> Custom:
+    spans = {"binary": at(line + 1), **{word: at(line + 2) for word in program}}
+    made = Program(**{"image": f"example/{name}:1", **program})
+    return Custom(name, made, tuple(Port(number) for number in ports), at(line), spans)
+
+
+def docker_of(what: Network) -> engine.Docker:
+    """An engine that has every image that the network's containers may be made from."""
+    own = {one.program.image for decoy in what.decoys for one in decoy.customs if one.program.image}
+    tags = {decoy.name: "decnet/debian:0123456789ab" for decoy in what.decoys}
+    images = {tag: f"sha256:{hashlib.sha256(tag.encode()).hexdigest()}" for tag in (*tags.values(), *own)}
+    return engine.Docker(False, tags, images)
 
 
 def decoy(
@@ -161,7 +176,7 @@ class Site:
         return engine.recover(saved, observed), observed
 
     def declare(self, what: Network, saved: Snapshot) -> Desired:
-        return engine.declare(what, bundles(what, saved.identity or IDENTITY), saved)
+        return engine.declare(what, bundles(what, saved.identity or IDENTITY), saved, docker_of(what))
 
     def plan(self, what: Network, limit: str = "") -> Plan:
         saved, observed = self.look()

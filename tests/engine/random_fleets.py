@@ -20,13 +20,14 @@ from decnet.engine.recover import resolved
 from decnet.errors import InvalidInput
 from decnet.events.sinks import FileSetting, SyslogSetting
 from decnet.services.limits import Bounds, Limits
-from decnet.spec import Isolation, LanDriver, Network
+from decnet.spec import Custom as CustomSpec
+from decnet.spec import Isolation, LanDriver, Network, Runtime
 from decnet.spec import Lan as LanSpec
 from decnet.spec import Sink as SinkSpec
 from decnet.state import About, Saved, Snapshot
-from decnet.world import Decoy, Driver, Id, Lan, Link, Observed, Resource, Service, Sink, Stack
+from decnet.world import Custom, Decoy, Driver, Id, Lan, Link, Observed, Resource, Service, Sink, Stack
 from decnet.world.fake import FakeWorld
-from tests.engine.fleets import Site, at, decoy, lan, network, service
+from tests.engine.fleets import Site, at, custom, decoy, lan, network, service
 
 FOREIGN = {"dl0123456789ab", "br0", "eth0"}
 ROOM = 2
@@ -122,6 +123,7 @@ def _decoys(draw, name: str, own: dict[str, Any], *, protect: bool):
     if len(set(ports.values())) < len(ports):
         ports["http"] = 80
     alone = draw(st.booleans())
+    own |= draw(_contained()) if draw(st.integers(0, 2)) == 2 else {}
     return decoy(
         name,
         own.pop("number"),
@@ -136,6 +138,20 @@ def _decoys(draw, name: str, own: dict[str, Any], *, protect: bool):
         protect=protect and draw(st.integers(0, 7)) == 7,
         **own,
     )
+
+
+@st.composite
+def _contained(draw) -> dict[str, Any]:
+    """A container, and services of the user's own in it; one may take the port that another had."""
+    names = draw(st.lists(st.sampled_from(["honey", "trap"]), unique=True, max_size=2))
+    ports = draw(st.sampled_from([(9000, 9001), (9001, 9000)]))
+    return {"runtime": Runtime.DOCKER, "customs": tuple(map(draw, map(_customs, names, ports)))}
+
+
+@st.composite
+def _customs(draw, name: str, port: int) -> CustomSpec:
+    image = draw(st.sampled_from(["example/a:1", "example/b:1", ""]))
+    return custom(name, ports=[port], image=image, command=draw(st.sampled_from([("x",), ("y", "z")])))
 
 
 class Harm(NamedTuple):
@@ -183,6 +199,12 @@ _ALTERED: Mapping[type[Resource], tuple[dict[str, Any], ...]] = {
         {"process": 77},
         {"bounds": Bounds(memory=1)},
         {"process": 78, "bundle": "0", "bounds": Bounds(pids=1)},
+    ),
+    Custom: (
+        {"bundle": "0"},
+        {"ports": ((9900, "tcp"),)},
+        {"healthy": False},
+        {"process": 77, "limits": Limits(connections=7)},
     ),
 }
 
@@ -240,7 +262,7 @@ def look_at(world: FakeWorld) -> Look:
 
 def _plain(resource: Resource) -> Resource:
     match resource:
-        case Service():
+        case Service() | Custom():
             own = placement.FIRST_ALONE if is_alone(resource.process) else 0
             return dataclasses.replace(resource, process=own)
         case Link(driver=Driver.BRIDGE):
@@ -281,10 +303,12 @@ def check_rooms(world: FakeWorld) -> None:
     parents = Counter(
         link.parent
         for link in world.resources.values()
-        if isinstance(link, Link) and link.driver is Driver.BRIDGE
+        if isinstance(link, Link) and link.driver is Driver.BRIDGE and not link.docker
     )
     assert all(count <= ROOM for count in parents.values()), parents
-    served = {(one.process, one.decoy) for one in world.resources.values() if isinstance(one, Service)}
+    served = {
+        (one.process, one.decoy) for one in world.resources.values() if isinstance(one, Service | Custom)
+    }
     for process, count in Counter(process for process, _ in served).items():
         assert count <= (1 if is_alone(process) else ROOM), served
     assert len({decoy_ for _, decoy_ in served}) == len(served), "a decoy is served by two processes"
@@ -314,7 +338,7 @@ def check_contents(site: Site) -> None:
     """The state has the content of every service and sink that it says is applied."""
     saved, _ = site.look()
     for id_, was in saved.resources.items():
-        if isinstance(was.resource, Service | Sink):
+        if isinstance(was.resource, Service | Custom | Sink):
             assert saved.contents[was.resource.bundle] == site.world.contents[id_], id_
 
 

@@ -108,8 +108,14 @@ def test_a_file_of_the_older_format() -> None:
     )
     assert [decoy.name for decoy in built.decoys] == ["host-1", "bulk-01", "bulk-02", "odd"]
     assert [service.name for service in built.decoys[3].services] == ["redis"]
-    assert {problem.code for problem in built.warnings} == {"no-effect"}
-    assert len(built.warnings) == 2
+    (thing,) = built.decoys[3].customs
+    assert (thing.name, thing.program.image, thing.program.command) == (
+        "thing",
+        "example/thing:1",
+        ("/thing",),
+    )
+    (warning,) = built.warnings
+    assert warning.message.startswith('"mutate_interval"')
 
 
 @pytest.mark.parametrize(
@@ -120,7 +126,7 @@ def test_a_file_of_the_older_format() -> None:
         ("[w]\nservices = redis\n[sink-x]\nkeep = 3\n", 7),
         ("[w]\nservices = redis\n[w.http]\nsite = x\n", 6),
         ("[w]\namount = 2\nservices = redis\n[w-02.http]\nsite = x\n", 7),
-        ("[custom-x]\nports = 1\n[w]\nservices = custom-x, redis\n", 7),
+        ("[custom-x]\nbinary = x\nports = 1\n[w]\nservices = redis\n[w.x]\nports = 2\n", 9),
     ],
 )
 def test_what_has_no_effect_is_said(text: str, line: int) -> None:
@@ -151,7 +157,7 @@ def test_what_has_its_effect_is_not(text: str) -> None:
         ("[w]\nservices = http\n[w.htpp]\nsite = y\n", "unknown-section"),
         ("[w]\nservices = http, ssh\n[w.ssh]\nport = 80\n", "port-used-twice"),
         ("[w]\nservices = http\n[w.http]\nports = 80, 81\n", "too-many-ports"),
-        ("[w]\nservices = http\n[custom-x]\nprotocol = sctp\n", "unknown-choice"),
+        ("[w]\nservices = http\n[custom-x]\nbinary = x\nports = 1\nprotocol = sctp\n", "unknown-choice"),
         ("[w]\nservices = http\n[sink-x]\ntype = fax\n", "unknown-choice"),
         ("[w]\nservices = http\n[lan-x]\nnte = 10.0.0.0/8\n", "unknown-key"),
         ("[w : _y]\nservices = http\n", "unknown-parent"),

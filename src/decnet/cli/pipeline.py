@@ -89,7 +89,8 @@ def declare(built: Built, saved: Snapshot) -> Desired:
         from decnet.world.docker import part
 
         tags = _tags(built)
-        found = part.images(tags.values())
+        own = (one.program.image for decoy in network.decoys for one in decoy.customs)
+        found = part.images({*tags.values(), *filter(None, own)})
         docker = engine.Docker(found is not None, tags, found or {})
     return engine.declare(network, built.bundles, saved, docker)
 

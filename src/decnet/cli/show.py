@@ -60,7 +60,7 @@ def _machine(decoy: Decoy) -> list[tuple[str, str, Span | None]]:
         "os": decoy.os.name,
         "distro": decoy.distro.name if decoy.distro else "",
         "archetype": decoy.archetype,
-        "services": ", ".join(service.name for service in decoy.services),
+        "services": ", ".join([*(one.name for one in decoy.services), *(one.name for one in decoy.customs)]),
         "uptime": f"{decoy.uptime // 86400}d{decoy.uptime % 86400 // 3600}h",
         "runtime": decoy.runtime.value,
         "protect": "yes" if decoy.protect else "no",

@@ -32,7 +32,7 @@ def command(files: tuple[Path, ...], env: str, as_json: bool) -> None:
         if as_json:
             wrong += built.network.warnings
         else:
-            services = sum(len(decoy.services) for decoy in built.network.decoys)
+            services = sum(len(decoy.services) + len(decoy.customs) for decoy in built.network.decoys)
             counts = f"{_counted(len(built.network.decoys), 'decoy')}, {_counted(services, 'service')}"
             click.echo(f"{visible(str(file))}: {counts}, no errors")
     if as_json:

@@ -77,7 +77,7 @@ async def _serve(birth: Birth, control: socket.socket, events: int) -> None:
     sink = FileSink(events)
     logging.disable()  # libraries log what attackers send; ours are events, and stderr is no place for either
     asyncio.get_running_loop().set_exception_handler(_teller(birth.network, sink))
-    work = Control(control, Fleet(birth.network, sink.write))
+    work = Control(control, Fleet(birth.network, sink.write, events))
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, work.quit)
     os.write(birth.ready, b"1")

@@ -11,7 +11,7 @@ import msgspec
 
 from decnet.control import Conversations, TakeOver
 from decnet.decoy.fleet import Fleet
-from decnet.decoy.protocol import LISTED, Reply, Request, ServiceBundle
+from decnet.decoy.protocol import LISTED, Attendance, Reply, Request, ServiceBundle
 
 
 class Control:
@@ -51,6 +51,12 @@ class Control:
         await self._fleet.serve(bundle, request.bundle, sockets)
         return Reply()
 
+    async def _attend(self, request: Request, descriptors: list[int]) -> Reply:
+        (memory,) = descriptors
+        content = os.pread(memory, os.fstat(memory).st_size, 0)
+        await self._fleet.attend(msgspec.json.decode(content, type=Attendance), request.bundle)
+        return Reply()
+
     async def _stop(self, request: Request, _: list[int]) -> Reply:
         await self._fleet.stop(request.decoy, request.service)
         return Reply()
@@ -76,6 +82,7 @@ class Control:
 _Act = Callable[[Control, Request, list[int]], Awaitable[Reply]]
 _ACTS: dict[str, _Act] = {
     "serve": Control._serve,  # noqa: SLF001
+    "attend": Control._attend,  # noqa: SLF001
     "stop": Control._stop,  # noqa: SLF001
     "drop": Control._drop,  # noqa: SLF001
     "ping": Control._ping,  # noqa: SLF001

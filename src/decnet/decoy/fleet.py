@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 from decnet.decoy.budget import Place
 from decnet.decoy.listener import Listener
-from decnet.decoy.protocol import Running, ServiceBundle
+from decnet.decoy.protocol import Attendance, Running, ServiceBundle
 from decnet.decoy.watch import Listening, Name, Watch
+from decnet.decoy.witness import Witness
 from decnet.events import Event
 from decnet.services import Create, Handler, Port, Service, Setting, personas
 from decnet.services.neighbours import settle
@@ -20,7 +21,7 @@ from decnet.services.registry import services
 
 @dataclass(slots=True)
 class _Entry:
-    listener: Listener
+    listener: Listener | Witness
     bundle: str
     ports: tuple[tuple[int, str], ...]
 
@@ -28,7 +29,9 @@ class _Entry:
 class Fleet:
     """The running services of one process, by decoy and service."""
 
-    def __init__(self, network: str, send: Callable[[Event], None]) -> None:
+    def __init__(self, network: str, send: Callable[[Event], None], folder: int = -1) -> None:
+        """``folder`` is an open descriptor of the events folder."""
+        self._folder = folder
         self._network = network
         self._send = send
         self._entries: dict[Name, _Entry] = {}
@@ -48,14 +51,15 @@ class Fleet:
         """
         name = (bundle.decoy, bundle.service)
         entry = self._entries.get(name)
-        if entry is not None and not sockets:
+        if entry is not None and not sockets and isinstance(entry.listener, Listener):
             entry.listener.handler = handler(bundle, entry.listener.handler)
             entry.listener.limits = bundle.limits
             entry.bundle = digest
             return
         if not sockets:
             raise ValueError(f"{bundle.service} does not run on {bundle.decoy}: its sockets are needed")
-        fresh = handler(bundle, entry.listener.handler if entry else None)
+        previous = entry.listener.handler if entry and isinstance(entry.listener, Listener) else None
+        fresh = handler(bundle, previous)
         if entry is not None:
             # some may be the very sockets it has: duplicates that were kept for it
             await self._end(name, spare={os.fstat(one.fileno()).st_ino for one in sockets})
@@ -66,6 +70,18 @@ class Fleet:
             tuple((number, proto) for number, proto, _ in bundle.ports),
         )
         self.watch.changed(name)
+
+    async def attend(self, attendance: Attendance, digest: str) -> None:
+        """Tell of a custom service from now on; one that is told of already has its new limits."""
+        name = (attendance.decoy, attendance.service)
+        entry = self._entries.get(name)
+        if entry is not None and isinstance(entry.listener, Witness) and entry.ports == attendance.ports:
+            entry.listener.limits, entry.bundle = attendance.limits, digest
+            return
+        if entry is not None:
+            await self._end(name)
+        witness = Witness(attendance, self._network, self._send, self.watch.source, self._folder)
+        self._entries[name] = _Entry(witness, digest, attendance.ports)
 
     async def stop(self, decoy: str, service: str = "") -> None:
         """Stop one service, or all of a decoy. What does not run is stopped already."""
@@ -89,12 +105,23 @@ class Fleet:
 
     def _look(self, name: Name) -> Listening | None:
         entry = self._entries.get(name)
-        return None if entry is None else Listening(entry.ports, entry.listener.sockets)
+        return (
+            None
+            if entry is None or not entry.listener.sockets
+            else Listening(entry.ports, entry.listener.sockets)
+        )
 
     def running(self) -> tuple[Running, ...]:
         """What is served now."""
         return tuple(
-            Running(decoy, service, entry.bundle, entry.ports, entry.listener.sessions)
+            Running(
+                decoy,
+                service,
+                entry.bundle,
+                entry.ports,
+                entry.listener.sessions,
+                isinstance(entry.listener, Witness),
+            )
             for (decoy, service), entry in sorted(self._entries.items())
         )
 

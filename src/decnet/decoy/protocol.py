@@ -15,6 +15,7 @@ A request ``watch`` gets no reply: from then on the connection carries a `Notice
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -24,6 +25,7 @@ from decnet.services.service import Facts
 
 PACKET_LIMIT = 512 * 1024
 """Bytes of one message. The kernel refuses packets of more than a socket's buffer has room for: 208 KB by default."""
+MARKS = ".told."
 LISTED = 500
 """Services that one answer to ``list`` tells at most; they are 60 KB, or 150 KB with the longest names."""
 
@@ -50,8 +52,36 @@ class ServiceBundle:
 
 
 @dataclass(frozen=True, slots=True)
+class Attendance:
+    """A custom service that a process tells of (`decnet.decoy.witness`); what an ``attend`` request's memfd holds.
+
+    ``addresses`` are those of its decoy, the IPv4 one first.
+    """
+
+    decoy: str
+    service: str
+    ports: tuple[tuple[int, str], ...]
+    addresses: tuple[str, ...]
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def mark(self) -> str:
+        """File beside the log that says how far its lines were told."""
+        return mark_of(self.decoy, self.service)
+
+    def with_limits(self, limits: Limits) -> Attendance:
+        """The same with other limits."""
+        return dataclasses.replace(self, limits=limits)
+
+
+def mark_of(decoy: str, service: str) -> str:
+    """See `Attendance.mark`. A service's name has no dot, so no two have one mark."""
+    return f"{MARKS}{decoy}.{service}"
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
-    """``op`` is serve, stop (one service), drop (all of a decoy), list, ping, quit, watch.
+    """``op`` is serve, attend (a custom service), stop (one service), drop (all of a decoy), list, ping, quit, watch.
 
     A ``list`` goes on after ``decoy`` and ``service``: the last that the answer before it told.
     """
@@ -72,6 +102,8 @@ class Running:
     bundle: str
     ports: tuple[tuple[int, str], ...]
     sessions: int
+    custom: bool = False
+    """Whether it runs elsewhere, and is only told of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +124,8 @@ class Notice:
     be closed (the process has shut down its TCP sockets, a UDP port is free when its last duplicate is closed).
     ``synced``: all that ran when the watch began has been told. ``want``: the service asks for a further socket,
     ``proto`` tcp (listening) or udp, bound to ``port`` (0: any) in its decoy's namespace; the answer is the `Grant`
-    with the same ``number``.
+    with the same ``number``. Of a custom service ``proto`` may be ``log`` (what it printed after ``since``, or all) or
+    ``packets`` (those that begin and end connections to ``ports``): the socket then gives one of them a message.
     """
 
     op: str
@@ -102,6 +135,7 @@ class Notice:
     number: int = 0
     proto: str = ""
     port: int = 0
+    since: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import msgspec
 
 from decnet.control import receive
-from decnet.decoy.protocol import Grant, Notice
+from decnet.decoy.protocol import Attendance, Grant, Notice
 from decnet.services.incoming import LimitReached
 
 DECOY_LIMIT = 16
@@ -93,6 +93,15 @@ class Watch:
             self._asked[decoy] -= 1
         self._granted.setdefault(decoy, []).append(opened)
         return opened
+
+    async def source(self, attendance: Attendance, what: str, since: str) -> socket.socket:
+        """A source of messages about a custom service (see `Notice`). Raises `OSError`."""
+        watcher = self._watcher
+        if watcher is None:
+            raise OSError(errno.ENOTCONN, os.strerror(errno.ENOTCONN))
+        number, name = next(self._numbers), (attendance.decoy, attendance.service)
+        wanted = Notice("want", *name, ports=attendance.ports, number=number, proto=what, since=since)
+        return await watcher.want(wanted)
 
     def _count(self) -> Counter[str]:
         """Further sockets of each decoy, open or asked for."""

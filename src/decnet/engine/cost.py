@@ -77,7 +77,7 @@ def of_field(kind: Kind, name: str, policy: Policy) -> tuple[Code, ...]:
     """What of a change of this field is seen from outside."""
     if kind is Kind.STACK and policy is not Policy.IGNORED:
         return (Code.STACK,)
-    return (Code.PORTS,) if kind is Kind.SERVICE and name == "ports" else ()
+    return (Code.PORTS,) if kind in {Kind.SERVICE, Kind.CUSTOM} and name == "ports" else ()
 
 
 def of_persona(keys: Mapping[str, object] | Iterable[str]) -> Iterator[Code]:

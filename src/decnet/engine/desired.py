@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from decnet.engine import customs
 from decnet.engine.placement import bridges_of, is_alone, processes_of
 from decnet.errors import Span
 from decnet.events.sinks import SinkBundle, SyslogSetting
@@ -39,7 +40,8 @@ _DRIVERS = {
 class Docker:
     """What there is of Docker: whether an engine is there for ``auto``, and images.
 
-    ``tags`` has by decoy the image that its distro's recipe makes, ``images`` the ids of those that the engine has.
+    ``tags`` has by decoy the image that its distro's recipe makes, ``images`` the ids of those that the engine has,
+    of custom services too.
     """
 
     there: bool = False
@@ -83,6 +85,7 @@ def declare(
     docker = docker or Docker()
     runtime = chosen_runtime(network.runtime, saved, docker)
     contained = {decoy.name for decoy in network.decoys if runtime_of(decoy, runtime) is Runtime.DOCKER}
+    customs.refuse(network, contained)
     processes = processes_of(network.decoys, contained, saved)
     bridges = bridges_of(network, contained, saved)
     crowded = {decoy.lan for decoy in network.decoys if decoy.name in contained}
@@ -108,6 +111,14 @@ def declare(
             resources[resource.id] = Declared(
                 resource, service.span, spans, bundle.content, secrets[service.type.name]
             )
+        for one in decoy.customs:
+            carrier = (made_of.tag, made_of.image_id) if made_of else ("", "")
+            held = decoy.name in contained
+            custom, content = customs.made(
+                decoy, one, processes[decoy.name], carrier, docker.images, saved, docker=held
+            )
+            spans = {**{key: decoy.spans[key] for key in _PROCESS if key in decoy.spans}, **one.spans}
+            resources[custom.id] = Declared(custom, one.span, spans, content, customs.SECRETS)
     for sink in network.sinks:
         content = _sink_content(sink, network)
         name, setting = sink.name, sink.setting

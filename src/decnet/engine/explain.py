@@ -10,12 +10,12 @@ from typing import Any
 import msgspec
 
 from decnet.decoy.protocol import ServiceBundle
-from decnet.engine import cost, limiting
+from decnet.engine import cost, customs, limiting
 from decnet.engine.desired import Declared
 from decnet.engine.diff import Delta, FieldChange
 from decnet.errors import Span
 from decnet.events.sinks import SinkBundle
-from decnet.spec import container
+from decnet.spec import container, program
 from decnet.world import Kind, Lan, Link, Policy, Resource
 
 MASK = "***"
@@ -31,7 +31,7 @@ _KEYS = {
     "subnet6": "net6",
 }
 """Field of a resource → INI key, where they differ."""
-_AGAIN = {Kind.DECOY: Policy.REPLACE, Kind.SERVICE: Policy.RESTART}
+_AGAIN = {Kind.DECOY: Policy.REPLACE, Kind.SERVICE: Policy.RESTART, Kind.CUSTOM: Policy.RESTART}
 """What it costs to make again what is gone."""
 _BUNDLES = msgspec.json.Decoder(ServiceBundle)
 
@@ -72,6 +72,9 @@ def change_details(delta: Delta, contents: Mapping[str, bytes], moved: frozenset
     elif delta.id.kind is Kind.SERVICE:
         for change in delta.changes:
             yield from _service(delta, declared, change, contents)
+    elif delta.id.kind is Kind.CUSTOM:
+        for change in delta.changes:
+            yield from _custom(delta, declared, change, contents)
     else:
         yield from _others(delta, declared, contents)
     if delta.found and not delta.changes:
@@ -92,20 +95,27 @@ def drift_details(delta: Delta) -> Iterator[Detail]:
             continue
         if delta.id.kind is Kind.SINK and change.name != "bundle":
             continue  # said by what it is made of
-        if change.name == "up":
-            text = f"{_noun(delta.resource)} is {'up' if change.new else 'down'}"
-        elif change.name == "parent":
-            text = f"{_noun(delta.resource)} is not on its LAN"
-        elif change.name == "bundle":
-            text = f"{_noun(delta.resource)} runs other content"
-        elif change.name == "egress":
-            text = _containment(change)
-        elif delta.id.kind is Kind.STACK:
-            text = f"{change.name} is {show(change.new)}, not {show(change.old)}"
-        else:
-            key = _KEYS.get(change.name, change.name)
-            text = f"{_noun(delta.resource)} has {key} {show(change.new) or 'none'}, not {show(change.old)}"
-        yield Detail(text, change.policy, span, change)
+        yield Detail(_drifted(delta, change), change.policy, span, change)
+
+
+def _drifted(delta: Delta, change: FieldChange) -> str:
+    noun = _noun(delta.resource)
+    match change.name:
+        case "up":
+            return f"{noun} is {'up' if change.new else 'down'}"
+        case "parent":
+            return f"{noun} is not on its LAN"
+        case "bundle":
+            return f"{noun} runs other content"
+        case "egress":
+            return _containment(change)
+        case "healthy":
+            return f"{noun} is not well"
+    if delta.id.kind is Kind.STACK:
+        noun, verb, key = change.name, "is", ""
+    else:
+        verb, key = "has", f"{_KEYS.get(change.name, change.name)} "
+    return f"{noun} {verb} {key}{show(change.new) or 'none'}, not {show(change.old)}"
 
 
 def _containment(change: FieldChange) -> str:
@@ -144,12 +154,14 @@ def _noun(resource: Resource) -> str:
             return "stack"
         case Kind.SINK:
             return "sink"
+        case Kind.CUSTOM:
+            return f"custom service {id_.part}"
         case _:
             return f"{id_.kind.value} {id_.part}"
 
 
 def _gone(delta: Delta) -> str:
-    return "is not running" if delta.id.kind in {Kind.SERVICE, Kind.SINK} else "is gone"
+    return "is not running" if delta.id.kind in {Kind.SERVICE, Kind.CUSTOM, Kind.SINK} else "is gone"
 
 
 def _row(key: str, change: FieldChange, declared: Declared, prefix: str = "") -> Detail:
@@ -223,6 +235,31 @@ def _service(
     if change.name == "ports":
         change = FieldChange("ports", _ports(change.old), _ports(change.new), change.policy)
     yield _row(change.name, change, declared, f"{service}.")
+
+
+def _custom(
+    delta: Delta, declared: Declared, change: FieldChange, contents: Mapping[str, bytes]
+) -> Iterator[Detail]:
+    """What a custom service is made of, key by key."""
+    name = delta.id.part
+    if change.name == "bundle":
+        old, new = contents.get(change.old), declared.content
+        if not old or not new:
+            yield Detail(f"{name} content", change.policy, declared.span, change)
+            return
+        for key, before, after in customs.changes(program.decode(old), program.decode(new)):
+            hidden = key in declared.secrets
+            told = (MASK, MASK) if hidden else (before, after)
+            field = FieldChange(key, told[0], told[1], change.policy)
+            yield _row(key, field, declared, f"{name}.")
+    elif change.name == "process":
+        change = limiting.process(change.old, change.new)
+        yield _row(change.name, change, declared)
+    elif change.name == "limits":
+        yield from _limited(limiting.limits(change.old, change.new), declared)
+    else:
+        change = FieldChange("ports", _ports(change.old), _ports(change.new), change.policy)
+        yield _row(change.name, change, declared, f"{name}.")
 
 
 def _limited(changes: Iterable[FieldChange], declared: Declared) -> Iterator[Detail]:
@@ -309,7 +346,7 @@ def _persona(service: str, old: ServiceBundle, new: ServiceBundle, declared: Dec
 
 
 def _ports_of(delta: Delta) -> frozenset[cost.Code]:
-    return frozenset([cost.Code.PORTS]) if delta.id.kind is Kind.SERVICE else frozenset()
+    return frozenset([cost.Code.PORTS]) if delta.id.kind in {Kind.SERVICE, Kind.CUSTOM} else frozenset()
 
 
 def _keys(persona: bytes) -> dict[str, Any]:

@@ -103,6 +103,8 @@ def sorter(all_ops: Iterable[Op]) -> TopologicalSorter[int]:
 
 _RANK = {kind: rank for rank, kind in enumerate(Kind)}
 _ON_LINKS = (Kind.LINK, Kind.STACK)
+_SERVING = (Kind.SERVICE, Kind.CUSTOM)
+"""What has ports."""
 _EMPTY_FIRST = frozenset({"bridges", "docker"})
 """Fields of a `Lan`: a bridge or a Docker network that goes is empty before."""
 
@@ -147,9 +149,9 @@ class _Waits:
             case Kind.LAN:
                 return frozenset(self._unplugged[id_.owner])
             case Kind.DECOY:
-                return self._removals(id_, Kind.LINK, Kind.STACK, Kind.SERVICE)
+                return self._removals(id_, Kind.LINK, Kind.STACK, *_SERVING)
             case Kind.LINK | Kind.STACK:
-                return self._removals(id_, Kind.SERVICE)
+                return self._removals(id_, *_SERVING)
             case _:
                 return frozenset()
 
@@ -171,11 +173,11 @@ class _Waits:
                 waits.update(self._plugged(self._makings[id_]))
             case Kind.STACK:
                 waits.update(self._made[id_.owner, Kind.DECOY], self._made[id_.owner, Kind.LINK])
-            case Kind.SERVICE:
+            case Kind.SERVICE | Kind.CUSTOM:
                 waits.update(self._made[id_.owner, Kind.DECOY])
                 for kind in _ON_LINKS:
                     waits.update(self._made[id_.owner, kind])
-                waits.update(self._removed[id_.owner, Kind.SERVICE])
+                waits.update(self._removals(id_, *_SERVING))
             case _:
                 pass
         return frozenset(waits)

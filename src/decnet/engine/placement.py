@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 from decnet.spec import Decoy as DecoySpec
 from decnet.spec import Isolation, LanDriver, Network
 from decnet.state import Snapshot
-from decnet.world import Link, Service
+from decnet.world import Custom, Link, Service
 from decnet.world.names import MOST_BRIDGES, bridge
 
 DECOYS_PER_PROCESS = 500
@@ -79,7 +79,7 @@ def processes_of(
     if saved:
         intended = (entry.resource for entry in saved.intents)
         for resource in (*intended, *(was.resource for was in saved.resources.values())):
-            if isinstance(resource, Service):
+            if isinstance(resource, Service | Custom):
                 assigned[resource.decoy] = resource.process
     alone = {decoy.name: decoy.isolation is Isolation.DECOY or decoy.name in contained for decoy in decoys}
     kept = {

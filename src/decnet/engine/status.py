@@ -15,7 +15,7 @@ from decnet.engine.graph import Act
 from decnet.engine.limit import Limit, narrow
 from decnet.engine.recover import seen
 from decnet.state import About, Saved, Snapshot
-from decnet.world import Decoy, Id, Kind, Link, Observed, Service, Sink
+from decnet.world import Custom, Decoy, Id, Kind, Link, Observed, Service, Sink
 
 DRIFTED = 4
 """Exit code of `decnet status` when something is not as declared."""
@@ -116,9 +116,9 @@ def status(saved: Snapshot, observed: Observed, limit: Limit = Limit()) -> Statu
             beside.extend(f"sink {delta.id.part}: {detail.text}" for detail in drift_details(delta))
         else:
             deltas[delta.id.owner].append(delta)
-    parts: defaultdict[str, list[Link | Service]] = defaultdict(list)
+    parts: defaultdict[str, list[Link | Service | Custom]] = defaultdict(list)
     for was in saved.resources.values():
-        if isinstance(was.resource, Link | Service):
+        if isinstance(was.resource, Link | Service | Custom):
             parts[was.resource.decoy].append(was.resource)
     decoys = [was.resource for was in saved.resources.values() if isinstance(was.resource, Decoy)]
     return Status(
@@ -145,10 +145,13 @@ def _sinks(saved: Snapshot, observed: Observed) -> Iterator[SinkStatus]:
 
 
 def _decoy(
-    decoy: Decoy, parts: Iterable[Link | Service], deltas: list[Delta], observed: Observed
+    decoy: Decoy, parts: Iterable[Link | Service | Custom], deltas: list[Delta], observed: Observed
 ) -> DecoyStatus:
     links = [part for part in parts if isinstance(part, Link)]
-    services = [part for part in parts if isinstance(part, Service)]
+    services = sorted(
+        (part for part in parts if isinstance(part, Service | Custom)),
+        key=lambda one: isinstance(one, Custom),
+    )
     head = [delta for delta in deltas if delta.id == decoy.id and delta.gone]
     told = head or deltas
     return DecoyStatus(
@@ -171,7 +174,9 @@ def _decoy(
     )
 
 
-def _state(decoy: Decoy, links: list[Link], services: list[Service], there: Mapping[Id, object]) -> State:
+def _state(
+    decoy: Decoy, links: list[Link], services: list[Service | Custom], there: Mapping[Id, object]
+) -> State:
     if decoy.id not in there:
         return State.DOWN
     seen = [there.get(link.id) for link in links]

@@ -28,6 +28,7 @@ class EventType(StrEnum):
     UPLOAD = "file.upload"
     FINGERPRINT = "fingerprint"
     SCAN = "scan"
+    LOG = "log"
     ERROR = "error"
     STATE = "decoy.state"
     APPLY = "apply"

@@ -28,6 +28,7 @@ SEVERITIES: Mapping[EventType, int] = {
     EventType.SCAN: 5,
     EventType.STATE: 5,
     EventType.APPLY: 5,
+    EventType.LOG: 6,
     EventType.OPEN: 6,
     EventType.CLOSE: 6,
     EventType.FINGERPRINT: 6,

@@ -3,9 +3,10 @@
 from decnet.spec.build import build, network_name
 from decnet.spec.identity import Identity
 from decnet.spec.machine import Held, Machine
-from decnet.spec.model import Decoy, Isolation, Lan, LanDriver, Network, Runtime, Service, Sink
+from decnet.spec.model import Custom, Decoy, Isolation, Lan, LanDriver, Network, Runtime, Service, Sink
 
 __all__ = [
+    "Custom",
     "Decoy",
     "Held",
     "Identity",

@@ -12,10 +12,11 @@ from decnet.errors import Span
 from decnet.ini import Document
 from decnet.ini.names import quote
 from decnet.services import Service as ServiceType
+from decnet.spec import customs
 from decnet.spec.addresses import Range
 from decnet.spec.fleet import Fleet, Setting
 from decnet.spec.identity import Identity
-from decnet.spec.keys import CustomKeys, DecoyKeys, General, LanKeys
+from decnet.spec.keys import DecoyKeys, General, LanKeys
 from decnet.spec.lans import DEFAULT_LAN, check_overlaps, lan
 from decnet.spec.leftovers import check_leftovers
 from decnet.spec.machine import Held, Machine
@@ -78,7 +79,7 @@ def build(
     general = _general(document, findings)
     _check_general(general, findings)
     lans, ranges = _lans(document, sections, general, machine, held, findings)
-    _check_others(document, sections, findings)
+    customs.check(document, sections, services, findings)
     declared_sinks = sinks(document, sections, general, findings)
     own = with_own_profiles(document, sections, catalog, services, findings)
     sources = Sources(document, sections, own, services)
@@ -195,8 +196,3 @@ def _lans(
             check_overlaps(further, keys, found.values(), findings)
             found[name] = further
     return found, ranges
-
-
-def _check_others(document: Document, sections: Outline, findings: Findings) -> None:
-    for section in sections.kinds["custom"].values():
-        read(document, (section,), CustomKeys, section.span, findings)

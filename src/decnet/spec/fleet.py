@@ -19,8 +19,8 @@ from decnet.spec.lans import DEFAULT_LAN
 from decnet.spec.limits import granted
 from decnet.spec.machine import Held, Machine
 from decnet.spec.members import Member, Pattern, check_hostname, hostnames, members
-from decnet.spec.model import Decoy, Isolation, Lan, LanDriver, Runtime, Service
-from decnet.spec.presets import Preset, Sources, service, service_names
+from decnet.spec.model import Custom, Decoy, Isolation, Lan, LanDriver, Runtime, Service
+from decnet.spec.presets import Preset, Sources, custom_service, service, service_names
 from decnet.spec.reading import Findings, Read
 from decnet.spec.renames import Renames, renames
 
@@ -75,6 +75,7 @@ class Fleet:
         self._taken = _Taken()
         self._six = Addresses6(setting.lans, setting.machine, findings)
         self._services: dict[tuple[str, str], Service] = {}
+        self._customs: dict[tuple[str, str], Custom] = {}
         self._fleet_wide = {key: at for key, at in setting.general.spans.items() if key == "egress"}
         self._default_egress = egress(setting.general, findings) or ()
         self._egresses: dict[str, tuple[str, ...]] = {}
@@ -128,7 +129,7 @@ class Fleet:
         found = members(preset.section, keys, findings)
         if lan is None:
             for member in found:
-                self._services_of(member.name, preset)
+                self._serving(member.name, preset)
             return []
         self._six.claim(preset, lan, found)
         ip = keys.keys.ip
@@ -207,7 +208,7 @@ class Fleet:
         word = self._word(name)
         choices = setting.identity.choices(setting.general.keys.seed, word)
         distro = choices.child("distro").pick(preset.distros) if preset.distros else None
-        services = self._services_of(name, preset)
+        services, customs = self._serving(name, preset)
         uptime = (
             int(keys.uptime)
             if keys.uptime is not None
@@ -243,6 +244,7 @@ class Fleet:
             isolation=isolation,
             limits=limits,
             bounds=bounds,
+            customs=customs,
         )
 
     def _egress(self, preset: Preset) -> tuple[str, ...]:
@@ -256,25 +258,36 @@ class Fleet:
     def _word(self, member: str) -> str:
         return self._renames.words.get(member, member)
 
-    def _services_of(self, member: str, preset: Preset) -> tuple[Service, ...]:
+    def _serving(self, member: str, preset: Preset) -> tuple[tuple[Service, ...], tuple[Custom, ...]]:
         draw = self._setting.identity.choices(self._setting.general.keys.seed, self._word(member)).child(
             "services"
         )
         names = service_names(preset, self._sources, draw, self._findings)
-        services = tuple(self._service(one, preset, member) for one in names)
-        self._check_ports(services)
-        return services
+        known = self._sources.services
+        services = tuple(self._service(one, preset, member) for one in names if one in known)
+        customs = tuple(self._custom(one, preset, member) for one in names if one not in known)
+        self._check_ports((*services, *customs))
+        return services, customs
 
     def _service(self, name: str, preset: Preset, member: str) -> Service:
-        own = f"{member}.{name}".lower()
-        base = own if own in self._sources.outline.personas else preset.section.key
-        found = self._services.get((base, name))
-        if found is None:
-            found = self._services[base, name] = service(name, preset, member, self._sources, self._findings)
-        return found
+        key = self._base(name, preset, member), name
+        if key not in self._services:
+            self._services[key] = service(name, preset, member, self._sources, self._findings)
+        return self._services[key]
 
-    def _check_ports(self, services: tuple[Service, ...]) -> None:
-        seen: dict[tuple[int, str], Service] = {}
+    def _custom(self, name: str, preset: Preset, member: str) -> Custom:
+        key = self._base(name, preset, member), name
+        if key not in self._customs:
+            self._customs[key] = custom_service(name, preset, member, self._sources, self._findings)
+        return self._customs[key]
+
+    def _base(self, name: str, preset: Preset, member: str) -> str:
+        """The section that a service is made by: the member's own persona, or what all of the group have."""
+        own = f"{member}.{name}".lower()
+        return own if own in self._sources.outline.personas else preset.section.key
+
+    def _check_ports(self, services: tuple[Service | Custom, ...]) -> None:
+        seen: dict[tuple[int, str], Service | Custom] = {}
         for one in services:
             for port in one.ports:
                 other = seen.setdefault((port.number, port.proto), one)

@@ -124,11 +124,35 @@ class DecoyKeys:
 class CustomKeys:
     """``[custom-NAME]``: a service of the user's own."""
 
-    binary: str = key("", "Image it runs in.", example="registry.example/honey:1")
-    exec: str = key("", "Command line.", example="/usr/bin/served --port 8080")
-    ports: tuple[int, ...] = key((), "Ports it listens on.", minimum=1, maximum=65535)
-    env: tuple[str, ...] = key((), "Environment, as NAME=value items.")
+    binary: str = key(
+        "",
+        "Image it runs in; without one, on a decoy in a container, that of the decoy.",
+        example="registry.example/honey:1",
+    )
+    exec: str = key(
+        "",
+        "Command line, split as a shell does, in place of the image's own.",
+        example="/usr/bin/served --port 8080",
+    )
+    ports: tuple[int, ...] = key(
+        (), "Ports it listens on.", aliases=("port",), minimum=1, maximum=65535, example="8080"
+    )
+    env: tuple[str, ...] = key(
+        (), "Environment, as NAME=value items.", secret=True, example="LEVEL=info, LANG=C"
+    )
+    volumes: tuple[str, ...] = key(
+        (),
+        "Files and folders of the host, as HOST:CONTAINER items, mounted to be read only.",
+        example="/srv/honey/conf:/etc/honey",
+    )
     protocol: str = key("tcp", "Transport.", choices=("tcp", "udp"))
+    healthcheck: str = key(
+        "",
+        "Command run in it every ten seconds; when it fails three times, the service starts again.",
+        example="/usr/bin/served --check",
+    )
+    memory: Size = key(Size(512 << 20), "Most memory it may take.", minimum=6 << 20)
+    pids: int = key(256, "Most processes and threads it may have.", minimum=2, maximum=100_000)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from decnet.ini import Document, Section, gather
 from decnet.services import Service as ServiceType
+from decnet.spec.customs import custom
 from decnet.spec.keys import DEFAULT, DecoyKeys, ServiceKeys
 from decnet.spec.model import Decoy
 from decnet.spec.outline import Outline
@@ -32,7 +33,10 @@ def check_leftovers(
             continue
         if service in services:
             _check_persona(document, section, services[service], findings)
-        if base in runs and not shared and service in services and not findings.errors:
+        else:
+            own = sections.kinds["custom"][service]
+            custom(service, (section, own), document, own, findings)
+        if base in runs and not shared and not findings.errors:
             message = f'"{base}" does not run {service}: [{section.name}] has no effect'
             findings.warn("no-effect", message, section.span, f"add {service} to its services, or remove it")
         elif base not in runs and not shared and not (findings.errors and _may_be_member(base, groups)):
@@ -50,7 +54,7 @@ def _runs(presets: Iterable[Preset], decoys: Iterable[Decoy]) -> dict[str, set[s
     """Section or decoy → services that it, or what inherits from it, runs."""
     runs: dict[str, set[str]] = {}
     for decoy in decoys:
-        names = {service.name for service in decoy.services}
+        names = {service.name for service in decoy.services} | {one.name for one in decoy.customs}
         runs.setdefault(decoy.name.lower(), set()).update(names)
         if decoy.group.lower() != decoy.name.lower():
             runs.setdefault(decoy.group.lower(), set()).update(names)

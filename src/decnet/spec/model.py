@@ -14,6 +14,7 @@ from decnet.events.sinks import Setting
 from decnet.services import Port
 from decnet.services import Service as ServiceType
 from decnet.services.limits import Bounds, Limits
+from decnet.spec.program import Program
 
 
 class Runtime(StrEnum):
@@ -76,6 +77,17 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
+class Custom:
+    """A service of the user's own on a decoy; ``spans`` by key, where the file says it."""
+
+    name: str
+    program: Program
+    ports: tuple[Port, ...]
+    span: Span
+    spans: Mapping[str, Span] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Decoy:
     """One fake host. ``uptime`` in seconds at the network's creation; ``spans`` by key.
 
@@ -107,6 +119,7 @@ class Decoy:
     """What its process, or its container, may take, where it has one of its own."""
     egress: tuple[str, ...] = ()
     """Connections it may open, as `decnet.spec.egress` writes them."""
+    customs: tuple[Custom, ...] = ()
 
     @property
     def word(self) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from decnet.catalog import Archetype, Catalog, Distro, Os
@@ -24,8 +24,9 @@ from decnet.ini import (
 )
 from decnet.services import Port
 from decnet.services import Service as ServiceType
+from decnet.spec.customs import canonical, custom
 from decnet.spec.keys import DecoyKeys, ServiceKeys
-from decnet.spec.model import Service
+from decnet.spec.model import Custom, Service
 from decnet.spec.outline import Outline
 from decnet.spec.reading import Findings, Read, check_chain, read, typed
 
@@ -135,16 +136,16 @@ def _distros(
 
 
 def service_names(this: Preset, sources: Sources, draw: Draw, findings: Findings) -> tuple[str, ...]:
-    """The services of a member: as declared, as the archetype has them, or drawn.
+    """The services of a member, custom ones too: as declared, as the archetype has them, or drawn.
 
     With ``randomize = services`` a part of those is drawn.
     """
     declared = tuple(dict.fromkeys(name.lower() for name in this.read.keys.services))
     drawn = "services" in this.read.keys.randomize
     if declared:
-        known = tuple(name for name in declared if _is_service(name, this, sources, findings))
+        known = _named(filter(lambda name: _is_service(name, this, sources, findings), declared), sources)
     elif this.archetype is not None:
-        known = tuple(name for name in this.archetype.services if name in sources.services)
+        known = _named(this.archetype.services, sources)
     else:
         linux, drawn = this.os.family == "linux", True
         known = tuple(name for name in sources.services if linux or name in _ANYWHERE)
@@ -153,28 +154,33 @@ def service_names(this: Preset, sources: Sources, draw: Draw, findings: Findings
     return tuple(sorted(draw.sample(known, draw.integer(1, min(_DRAWN, len(known))))))
 
 
+def _named(words: Iterable[str], sources: Sources) -> tuple[str, ...]:
+    """The services that these words name, each once; those of a later version are left out."""
+    found = (word if word in sources.services else canonical(word, sources.outline) for word in words)
+    return tuple(dict.fromkeys(filter(None, found)))
+
+
 def _is_service(name: str, this: Preset, sources: Sources, findings: Findings) -> bool:
-    if name in sources.services:
+    if name in sources.services or canonical(name, sources.outline):
         return True
-    span = this.read.item("services", name)
-    if (
-        name in sources.outline.kinds["custom"]
-        or name.removeprefix("custom-") in sources.outline.kinds["custom"]
-    ):
-        findings.warn("no-effect", f'this version does not run custom services: "{name}" is left out', span)
-        return False
-    hint = did_you_mean(name, sources.services, f"known: {', '.join(sources.services)}")
-    findings.error("unknown-service", f'unknown service "{name}"', span, hint)
+    known = (*sources.services, *sources.outline.kinds["custom"])
+    hint = did_you_mean(name, known, f"known: {', '.join(known)}")
+    findings.error("unknown-service", f'unknown service "{name}"', this.read.item("services", name), hint)
     return False
+
+
+def custom_service(name: str, this: Preset, member: str, sources: Sources, findings: Findings) -> Custom:
+    """One custom service: as ``[custom-NAME]`` says, but for what the personas of its name say."""
+    section = sources.outline.kinds["custom"][name]
+    own = _personas(name, this, member, sources)
+    made = custom(name, (*own, section), sources.document, section, findings)
+    return made if own else replace(made, span=this.read.at("services"))
 
 
 def service(name: str, this: Preset, member: str, sources: Sources, findings: Findings) -> Service:
     """One service with its persona: from ``[member.service]``, ``[section.service]``, its parents', the archetype."""
     kind = sources.services[name]
-    sections = persona_chain(sources.document, this.chain, name)
-    own = sources.outline.personas.get(f"{member}.{name}".lower())
-    if own is not None and own not in sections:
-        sections = (own, *sections)
+    sections = _personas(name, this, member, sources)
     span = sections[0].span if sections else this.read.at("services")
     check_chain(sections, findings)
     given, problems = gather(sources.document, sections, (*sections, *this.chain))
@@ -185,6 +191,13 @@ def service(name: str, this: Preset, member: str, sources: Sources, findings: Fi
     return Service(
         name, kind, _ports(kind, generic, findings), persona.keys, span, {**persona.spans, **generic.spans}
     )
+
+
+def _personas(name: str, this: Preset, member: str, sources: Sources) -> tuple[Section, ...]:
+    """The sections that say something of a service of a member, the nearest first."""
+    sections = persona_chain(sources.document, this.chain, name)
+    own = sources.outline.personas.get(f"{member}.{name}".lower())
+    return sections if own is None or own in sections else (own, *sections)
 
 
 def _ports(kind: ServiceType, generic: Read[ServiceKeys], findings: Findings) -> tuple[Port, ...]:

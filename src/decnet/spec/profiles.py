@@ -60,8 +60,9 @@ def with_own_profiles(
             if profile is not None:
                 own[kind][name] = profile
                 aliases.update({fold(alias): name for alias in getattr(profile, "aliases", ())})
+    customs = [word for name in sections.kinds["custom"] for word in (name, f"custom-{name}")]
     for section in sections.kinds["archetype"].values():
-        _check_services(section, document, {*services, *sections.kinds["custom"]}, findings)
+        _check_services(section, document, {*services, *customs}, findings)
     return layered
 
 

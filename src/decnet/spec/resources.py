@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from decnet.services.limits import Bounds
+from decnet.services.limits import Bounds, Limits
 
 
 class Policy(StrEnum):
@@ -33,6 +33,7 @@ class Kind(StrEnum):
     LINK = "link"
     STACK = "stack"
     SERVICE = "service"
+    CUSTOM = "custom"
     SINK = "sink"
 
 
@@ -198,6 +199,30 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True)
+class Custom:
+    """A service of the user's own, in a container that has its decoy's network.
+
+    ``bundle`` is the content hash of its `decnet.spec.program.Program`; ``process`` numbers the decoy process, which
+    tells of what it prints and of who comes to its ports.
+    """
+
+    decoy: str = _field(Policy.COMPUTED)
+    name: str = _field(Policy.COMPUTED)
+    ports: tuple[tuple[int, str], ...] = _field(Policy.RESTART)
+    """``((8080, "tcp"),)``, sorted."""
+    bundle: str = _field(Policy.RESTART)
+    process: int = _field(Policy.RESTART, 0)
+    limits: Limits = _field(Policy.LIVE, Limits())
+    healthy: bool = _field(Policy.RESTART, True)
+    docker: bool = _field(Policy.COMPUTED, False)
+    """Whether that process is in its decoy's container."""
+
+    @property
+    def id(self) -> Id:
+        return Id(Kind.CUSTOM, self.decoy, self.name)
+
+
+@dataclass(frozen=True, slots=True)
 class Sink:
     """Where the events of a network go beside its own log. ``bundle`` is the content hash of all that it is made of."""
 
@@ -211,13 +236,13 @@ class Sink:
         return Id(Kind.SINK, "", self.name)
 
 
-Resource = Lan | Decoy | Link | Stack | Service | Sink
+Resource = Lan | Decoy | Link | Stack | Service | Custom | Sink
 
 
 def bundle_of(resource: Resource) -> str:
     """Hash of the content that a resource is made of; empty where it is made of its fields alone."""
     match resource:
-        case Service(bundle=bundle) | Sink(bundle=bundle) | Decoy(container=bundle):
+        case Service(bundle=bundle) | Custom(bundle=bundle) | Sink(bundle=bundle) | Decoy(container=bundle):
             return bundle
         case _:
             return ""

@@ -6,7 +6,7 @@ import hashlib
 
 import msgspec
 
-from decnet.spec.resources import Decoy, Kind, Lan, Link, Resource, Service, Sink, Stack
+from decnet.spec.resources import Custom, Decoy, Kind, Lan, Link, Resource, Service, Sink, Stack
 
 HASH_VERSION = 1
 """Goes up when an encoding changes; a hash is compared with one of its own version only."""
@@ -17,6 +17,7 @@ _TYPES: dict[Kind, type[Resource]] = {
     Kind.LINK: Link,
     Kind.STACK: Stack,
     Kind.SERVICE: Service,
+    Kind.CUSTOM: Custom,
     Kind.SINK: Sink,
 }
 _DECODERS = {kind: msgspec.json.Decoder(type_) for kind, type_ in _TYPES.items()}

@@ -314,7 +314,7 @@ def _entries(connection: Connection, network: str, state: str) -> Iterator[Entry
 def _intended(connection: Connection) -> list[str]:
     """Bundles that some network's run is about to bring about, or was when it was killed."""
     table = schema.journal
-    kinds = (Kind.SERVICE.value, Kind.SINK.value, Kind.DECOY.value)
+    kinds = (Kind.SERVICE.value, Kind.CUSTOM.value, Kind.SINK.value, Kind.DECOY.value)
     statement = select(table.c.kind, table.c.document).where(table.c.state == OPEN, table.c.kind.in_(kinds))
     return list(_bundles(decode(kind, document) for kind, document in connection.execute(statement)))
 

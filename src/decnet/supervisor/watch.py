@@ -14,6 +14,7 @@ import msgspec
 
 from decnet.decoy.protocol import PACKET_LIMIT, Grant, Notice, Request
 from decnet.supervisor.broker import Broker
+from decnet.supervisor.followers import KINDS, Followers
 from decnet.supervisor.kept import Keeper
 from decnet.world import spawn
 
@@ -70,12 +71,14 @@ class Watch(Presence):
         connection: socket.socket,
         keeper: Keeper,
         broker: Broker,
+        followers: Followers,
         ended: Callable[[Any], None],
     ) -> None:
         super().__init__(connection, ended)
         self.number = number
         self._keeper = keeper
         self._broker = broker
+        self._followers = followers
 
     def _take(self, message: bytes, descriptors: list[int]) -> None:
         try:
@@ -92,11 +95,15 @@ class Watch(Presence):
                 self._grant(notice)
 
     def _grant(self, notice: Notice) -> None:
-        if not self._keeper.is_served(self.pid, notice.decoy):
+        follows = notice.proto in KINDS  # of custom services nobody has shown a socket
+        if not follows and not self._keeper.is_served(self.pid, notice.decoy):
             self._answer(Grant(notice.number, "it does not serve that decoy"))
             return
         try:
-            granted = self._broker.open(notice.decoy, notice.proto, notice.port)
+            if follows:
+                granted = self._followers.open(self.pid, notice)
+            else:
+                granted = self._broker.open(notice.decoy, notice.proto, notice.port)
         except OSError as error:
             self._answer(Grant(notice.number, error.strerror or str(error)))
             return

@@ -18,6 +18,7 @@ import msgspec
 from decnet.errors import DecnetError
 from decnet.supervisor import pulse, watch
 from decnet.supervisor.broker import Broker
+from decnet.supervisor.followers import Followers
 from decnet.supervisor.kept import Keeper
 from decnet.supervisor.repair import LOCKED, UNKNOWN, Repairs
 from decnet.world import cells, shipping, spawn, supervision
@@ -46,6 +47,7 @@ class Supervisor:
         self._since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         self._keeper = Keeper(place.network)
         self._broker = Broker(place.network)
+        self._followers = Followers(place.network)
         self._spawner = spawn.Spawner(place.network, place.run_dir, place.events_dir, spawn.PROGRAM)
         self._watches: dict[int, watch.Watch] = {}
         self._starting: dict[int, asyncio.Task[str]] = {}
@@ -82,6 +84,7 @@ class Supervisor:
                 task.cancel()
             for watched in self._watches.values():
                 watched.close()
+            self._followers.close()
             if self._shipper:
                 self._shipper.close()
             for one in (control, *monitor.sockets):
@@ -140,7 +143,7 @@ class Supervisor:
             if number not in self._watches and number not in self._starting:
                 self._watch(number)
 
-        if self._docker is None and cells.are_there(self._place.run_dir):
+        if self._docker is None and (cells.are_there(self._place.run_dir) or self._followers.logs):
             self._docker = self._listen_to_docker()
         if self._shipper is None:
             connection = watch.connected(self._place.run_dir, shipping.SOCKET)
@@ -178,7 +181,9 @@ class Supervisor:
         connection = watch.begin(self._place.run_dir, number)
         if connection is None:
             return False
-        self._watches[number] = watch.Watch(number, connection, self._keeper, self._broker, self._ended)
+        self._watches[number] = watch.Watch(
+            number, connection, self._keeper, self._broker, self._followers, self._ended
+        )
         return True
 
     def _ended(self, watched: watch.Watch) -> None:
@@ -186,7 +191,8 @@ class Supervisor:
         self._watches.pop(watched.number, None)
         if self._watch(watched.number):  # it lives: it gave us up because we were slow
             return
-        if not self._orphans() or self._repairs.barred:
+        followed = self._followers.end(watched.pid)
+        if not (followed or self._orphans()) or self._repairs.barred:
             return
         self._repairs.trigger(f"decoy process {watched.number} (pid {watched.pid}) ended")
         self._begin(self._restart(watched.number))

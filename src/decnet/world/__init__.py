@@ -1,6 +1,7 @@
 """The only code that touches the machine."""
 
 from decnet.spec.resources import (
+    Custom,
     Decoy,
     Driver,
     Id,
@@ -18,6 +19,7 @@ from decnet.spec.resources import (
 from decnet.world.api import Observed, World
 
 __all__ = [
+    "Custom",
     "Decoy",
     "Driver",
     "Id",

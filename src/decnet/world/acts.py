@@ -9,9 +9,11 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from decnet.decoy.protocol import Request, Running
+import msgspec
+
+from decnet.decoy.protocol import Attendance, Request, Running
 from decnet.errors import WorldError
-from decnet.spec.resources import Decoy, Driver, Lan, Link, Resource, Service, Sink, Stack
+from decnet.spec.resources import Custom, Decoy, Driver, Lan, Link, Resource, Service, Sink, Stack
 from decnet.world import firewall, lans, links, names, namespaces, observe, refusal, sockets, sysctls, vlans
 from decnet.world.netlink import Socket
 from decnet.world.processes import Processes
@@ -61,6 +63,9 @@ class Acts:
                     self._set_sysctls(resource)
                 case Service():
                     self._serve(resource, content)
+                case Custom():
+                    self._attend(resource)
+                    self._docker().serve(resource, content)
                 case Sink():
                     self._shipper.serve(resource, content)
 
@@ -68,6 +73,10 @@ class Acts:
         """A create brings every field to its value in place; only a service goes on without new sockets."""
         if isinstance(resource, Lan) and "docker" in fields:
             self._docker().settle(resource)
+        if isinstance(resource, Custom):
+            with refusal.explained(resource):
+                self._attend(resource)
+            return
         if isinstance(resource, Decoy):
             self._contain(resource)
             return
@@ -95,6 +104,10 @@ class Acts:
                     links.remove(self._kernel, self._network, resource)
                 case Stack():
                     pass  # goes with the namespace: what the kernel had before is nobody's business any more
+                case Custom():
+                    self._docker().stop(resource)
+                    self._processes.ask(resource.process, Request("stop", resource.decoy, resource.name))
+                    self._processes.unmark(resource.decoy, resource.name)
                 case Service():
                     self._processes.ask(resource.process, Request("stop", resource.decoy, resource.name))
                 case Sink():
@@ -237,6 +250,24 @@ class Acts:
         if service.bounds or anew:
             self._docker().bound(service.decoy, service.bounds)
         self._processes.put_inside(service.process, service.decoy, self._docker().pid(service.decoy))
+
+    def _attend(self, custom: Custom) -> None:
+        """Have its decoy process tell of a custom service, from before it runs on."""
+        if custom.docker:
+            self._processes.put_inside(custom.process, custom.decoy, self._docker().pid(custom.decoy))
+        inside = observe.look_inside(self._network, {custom.decoy: ()})
+        if custom.decoy not in inside:
+            raise WorldError(f"{custom.id}: its decoy has no namespace", hint="plan and apply again")
+        hosts = (one.address.partition("/")[0] for one in inside[custom.decoy].addresses)
+        addresses = sorted(
+            (host for host in hosts if host not in ("127.0.0.1", "::1")), key=lambda one: ":" in one
+        )
+        attendance = Attendance(custom.decoy, custom.name, custom.ports, tuple(addresses), custom.limits)
+        request = Request("attend", custom.decoy, custom.name, custom.bundle)
+        with sockets.in_memory(msgspec.json.encode(attendance)) as memory:
+            reply = self._processes.ask(custom.process, request, (memory,), start=True)
+        if reply is None or reply.error:
+            raise WorldError(f"{custom.id}: {reply.error if reply else 'its process does not run'}")
 
     def _goes_on(self, service: Service, content: bytes) -> bool:
         """Whether the service had its ports already and took the bundle; else whoever has one of the ports stops."""

@@ -16,6 +16,7 @@ from typing import Any
 
 from decnet.errors import WorldError
 from decnet.spec.resources import (
+    Custom,
     Decoy,
     Driver,
     Id,
@@ -186,6 +187,9 @@ class FakeWorld:
             case Service():
                 self._check_service(resource)
                 self._take_content(resource, content, fields)
+            case Custom():
+                self._check_custom(resource)
+                self._take_content(resource, content, fields)
             case Sink():
                 self._take_content(resource, content, fields)
             case Decoy():
@@ -229,19 +233,29 @@ class FakeWorld:
                         raise WorldError(f"{link.id}: address already in use: {mine} of {other.id}")
 
     def _take_content(
-        self, resource: Service | Sink, content: bytes | None, fields: frozenset[str] | None
+        self, resource: Service | Custom | Sink, content: bytes | None, fields: frozenset[str] | None
     ) -> None:
         if content is not None:
             self.contents[resource.id] = content
         elif fields is None or "bundle" in fields:
             raise WorldError(f"{resource.id}: no bundle given")
 
-    def _check_service(self, service: Service) -> None:
+    def _check_custom(self, custom: Custom) -> None:
+        carrier = self._get(Id(Kind.DECOY, custom.decoy))
+        if not isinstance(carrier, Decoy) or not carrier.container:
+            raise WorldError(f"{custom.id}: {custom.decoy} has no container to join")
+        self._check_service(custom)
+
+    def _check_service(self, service: Service | Custom) -> None:
         self._get(Id(Kind.DECOY, service.decoy))
         if not any(id_.kind is Kind.LINK and id_.owner == service.decoy for id_ in self.resources):
             raise WorldError(f"{service.id}: {service.decoy} has no link to listen on")
         for other in self.resources.values():
-            if isinstance(other, Service) and other.decoy == service.decoy and other.name != service.name:
+            if (
+                isinstance(other, Service | Custom)
+                and other.decoy == service.decoy
+                and other.id != service.id
+            ):
                 taken = set(other.ports) & set(service.ports)
                 if taken:
                     raise WorldError(f"{service.id}: address already in use: {sorted(taken)} of {other.id}")
@@ -252,16 +266,14 @@ class FakeWorld:
             return isinstance(link, Link) and link.lan == resource.name
         same = user.owner == resource.id.owner and user.kind is not Kind.LAN
         if isinstance(resource, Decoy):
-            return same and user.kind in {Kind.LINK, Kind.SERVICE}
-        return isinstance(resource, Link) and same and user.kind is Kind.SERVICE
+            return same and user.kind in {Kind.LINK, Kind.SERVICE, Kind.CUSTOM}
+        return isinstance(resource, Link) and same and user.kind in {Kind.SERVICE, Kind.CUSTOM}
 
 
 def _seen(resource: Resource) -> Resource:
     """A resource without what a machine does not tell."""
-    if not isinstance(resource, Decoy):
-        return resource
-    known = policies(Decoy)
+    known = policies(type(resource))
     hidden: dict[str, Any] = {
-        f.name: f.default for f in dataclasses.fields(Decoy) if known[f.name] is Policy.IGNORED
+        f.name: f.default for f in dataclasses.fields(resource) if known[f.name] is Policy.IGNORED
     }
-    return dataclasses.replace(resource, **hidden)
+    return dataclasses.replace(resource, **hidden) if hidden else resource

@@ -12,9 +12,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from decnet.decoy.protocol import Running
 from decnet.errors import WorldError
 from decnet.shipper.protocol import Shipping
-from decnet.spec.resources import Decoy, Lan, Resource, Service, Sink
+from decnet.spec.resources import Custom, Decoy, Lan, Resource, Service, Sink
 from decnet.world import check, observe, probe, spawn
 from decnet.world.api import Observed
 from decnet.world.docker.presence import may_be_there
@@ -97,11 +98,14 @@ class LinuxWorld:
             for entry in entries:
                 sessions[entry.decoy] += entry.sessions
                 carrier = view.resources.get(Decoy(entry.decoy).id)
-                if isinstance(carrier, Decoy):  # else its sockets are in a namespace without a name
+                if (
+                    isinstance(carrier, Decoy) and not entry.custom
+                ):  # else its sockets are in a namespace without a name
                     ports = tuple(sorted(entry.ports))
                     docker = bool(carrier.container)
                     service = Service(entry.decoy, entry.service, ports, entry.bundle, number, docker=docker)
                     view.add(dataclasses.replace(service, bounds=view.bounds_of(service.id)))
+        self._see_customs(view, running)
         sinks = self._sinks(view)
         return Observed(
             view.resources,
@@ -115,12 +119,32 @@ class LinuxWorld:
     def _containers(self, expected: Sequence[Resource]) -> Containers | None:
         """What the engine has of the network; None where nothing of it is, or was, or is to be Docker's."""
         self._uses_docker = self._uses_docker or any(
-            (isinstance(one, Decoy) and one.container) or (isinstance(one, Lan) and one.docker)
+            (isinstance(one, Decoy) and one.container)
+            or (isinstance(one, Lan) and one.docker)
+            or isinstance(one, Custom)
             for one in expected
         )
         if not self._uses_docker:
             return None
         return Containers(self._docker.running(), self._docker.lans())
+
+    def _see_customs(self, view: View, running: Mapping[int, tuple[Running, ...]]) -> None:
+        """Custom services that run and are told of; what a machine does not tell of one is as expected."""
+        told = {
+            (entry.decoy, entry.service): number
+            for number, entries in running.items()
+            for entry in entries
+            if entry.custom
+        }
+        for one in self._docker.serving() if self._uses_docker else ():
+            process = told.get((one.decoy, one.name))
+            if process is None or Decoy(one.decoy).id not in view.resources:
+                continue
+            found = Custom(one.decoy, one.name, one.ports, one.content, process, healthy=one.healthy)
+            wanted = view.expected.get(found.id)
+            if isinstance(wanted, Custom):
+                found = dataclasses.replace(found, limits=wanted.limits, docker=wanted.docker)
+            view.add(found)
 
     def _sinks(self, view: View) -> tuple[Shipping, ...]:
         try:

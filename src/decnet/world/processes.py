@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from decnet.decoy.protocol import PACKET_LIMIT, Reply, Request, Running
+from decnet.decoy.protocol import MARKS, PACKET_LIMIT, Reply, Request, Running, mark_of
 from decnet.errors import WorldError
 from decnet.services.limits import Bounds
 from decnet.spec.resources import Service
@@ -46,6 +46,7 @@ class Processes:
     def __init__(self, network: str, run_dir: Path, events_dir: Path, program: Sequence[str]) -> None:
         self._network = network
         self._run_dir = run_dir
+        self._events_dir = events_dir
         self._spawner = spawn.Spawner(network, run_dir, events_dir, program)
         self._channels: dict[int, _Channel] = {}
         self._bounded: dict[int, Bounds] = {}
@@ -176,6 +177,10 @@ class Processes:
         """The process of a decoy ended with its container: what belongs to it goes."""
         cells.forget(self._run_dir, decoy)
 
+    def unmark(self, decoy: str, service: str) -> None:
+        """Nobody tells of a custom service any more: how far its lines were told goes."""
+        (self._events_dir / mark_of(decoy, service)).unlink(missing_ok=True)
+
     def quit_all(self) -> None:
         """End every process (asked, then told, then killed), and unlink what belongs to them."""
         handles = []
@@ -225,6 +230,8 @@ class Processes:
         return spawn.connected(self._run_dir, spawn.control_path(self._run_dir, number).name, _STOP_SECONDS)
 
     def _unlink(self) -> None:
+        for mark in self._events_dir.glob(f"{MARKS}*"):
+            mark.unlink(missing_ok=True)
         with contextlib.suppress(FileNotFoundError):
             for entry in self._run_dir.iterdir():
                 if re.fullmatch(r"process-\d{1,6}\.(sock|log|bounds|cell)|nursery\.log", entry.name):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from decnet.engine.status import State
-from decnet.world import Decoy, Id, Link, Resource, Service
+from decnet.world import Custom, Decoy, Id, Link, Resource, Service
 from decnet.world import Lan as LanResource
 
 CROWD = 48
@@ -92,7 +92,7 @@ def topology(
     services: defaultdict[str, list[str]] = defaultdict(list)
     links: defaultdict[str, list[Link]] = defaultdict(list)
     for one in resources:
-        if isinstance(one, Service):
+        if isinstance(one, Service | Custom):
             services[one.decoy].append(one.name)
         elif isinstance(one, Link) and one.decoy in decoys:
             links[one.lan].append(one)

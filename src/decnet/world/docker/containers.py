@@ -69,14 +69,14 @@ def remove(engine: Engine, network: str, decoy: str) -> None:
     with explained(f"decoy/{decoy}"):
         there = find(engine, network, decoy)
         if there is not None:
-            _end(there)
+            end(there)
 
 
 def remove_all(engine: Engine, network: str) -> None:
     """Take every container of a network away. Raises `WorldError`."""
     with explained(f"the containers of {network}"):
         for there in _all(engine, network):
-            _end(engine.client.containers.get(there["Id"]))
+            end(engine.client.containers.get(there["Id"]))
 
 
 def every(engine: Engine, network: str) -> Iterator[Seen]:
@@ -237,7 +237,7 @@ def _first_process(there: Handle, decoy: Decoy) -> int:
     return pid
 
 
-def _end(there: Handle) -> None:
+def end(there: Handle) -> None:
     """Remove a container, and wait for the engine to have done it: it may say that it is at it already."""
     deadline = time.monotonic() + _GONE_SECONDS
     while True:

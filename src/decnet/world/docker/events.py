@@ -20,6 +20,8 @@ _TOLD = {
     "network": {"destroy", "disconnect"},
 }
 """Type → actions that may be drift."""
+_TOLD_OF_CUSTOM = {"destroy", "pause", "kill", "stop", "health_status: unhealthy"}
+"""Of a custom service: one that ends by itself is the engine's to start again, ever later when it ends soon."""
 _AWAY = (MissingCapability, DockerException, requests.RequestException, OSError)
 _AGAIN_SECONDS = 1.0
 
@@ -48,18 +50,28 @@ class Listener:
 def said(event: dict[str, Any], network: str) -> str:
     """An event for a person; empty where it is nothing of this network's."""
     kind, action = event.get("Type", ""), event.get("Action", "")
+    of = event.get("Actor", {}).get("Attributes", {})
+    if kind == "container" and labels.CUSTOM in of:
+        return _of_custom(action, of) if of.get(labels.NETWORK) == network else ""
     if action not in _TOLD.get(kind, ()):
         return ""
-    of = event.get("Actor", {}).get("Attributes", {})
     if kind == "container":
         return f"{of[labels.DECOY]}: container {_PAST[action]}" if of.get(labels.NETWORK) == network else ""
     name = str(of.get("name", ""))
     return f"Docker network {name}: {_PAST[action]}" if name.startswith(networks.name(network, "")) else ""
 
 
+def _of_custom(action: str, of: dict[str, str]) -> str:
+    if action not in _TOLD_OF_CUSTOM:
+        return ""
+    return f"{of.get(labels.CARRIER)}: custom service {of[labels.CUSTOM]} {_PAST[action]}"
+
+
 _PAST = {
     "die": "ended",
     "destroy": "removed",
+    "health_status: unhealthy": "is not well",
+    "kill": "was told to end",
     "disconnect": "a container was disconnected",
     "pause": "paused",
     "start": "started",

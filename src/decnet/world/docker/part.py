@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from decnet.errors import MissingCapability, WorldError
 from decnet.services.limits import Bounds
-from decnet.spec import container
-from decnet.spec.resources import Decoy, Lan
+from decnet.spec import container, program
+from decnet.spec.resources import Custom, Decoy, Lan
 from decnet.world import names, namespaces
-from decnet.world.docker import containers, networks
+from decnet.world.docker import containers, customs, networks
 from decnet.world.docker.engine import Engine
 from decnet.world.docker.images import find
 
@@ -69,12 +69,31 @@ class Docker:
         """Set what a decoy's container may take."""
         containers.bound(self._engine, self._network, decoy, bounds)
 
+    def serve(self, custom: Custom, content: bytes | None) -> None:
+        """Have a custom service run in its decoy's network."""
+        if content is None:
+            raise WorldError(f"{custom.id}: cannot be made without what it runs")
+        customs.create(self._engine, self._network, custom, program.decode(content))
+
+    def stop(self, custom: Custom) -> None:
+        """Take a custom service away."""
+        customs.remove(self._engine, self._network, custom.decoy, custom.name)
+
+    def serving(self) -> Iterator[customs.Seen]:
+        """Custom services that run, in the namespace that their decoy has now."""
+        for one in customs.every(self._engine, self._network):
+            if one.pid and namespaces.is_of(self._network, one.decoy, one.pid):
+                yield one
+
     def remove(self, decoy: str) -> None:
-        """Take a decoy's container away."""
+        """Take a decoy's container away, and what may be left of its custom services."""
+        self._pids.pop(decoy, None)
+        customs.remove_all(self._engine, self._network, decoy)
         containers.remove(self._engine, self._network, decoy)
 
     def remove_all(self) -> None:
         """Take everything of the network away."""
+        customs.remove_all(self._engine, self._network)
         containers.remove_all(self._engine, self._network)
         networks.remove_all(self._engine, self._network)
 

@@ -1,0 +1,39 @@
+"""What a custom service runs: the content that `decnet.spec.resources.Custom.bundle` is the hash of."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import msgspec
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A command in a container of its own, which has its decoy's network.
+
+    ``image`` is a name that the engine knows, ``image_id`` (``sha256:…``) what it stood for when it was applied; empty
+    where nobody could say. ``volumes`` are folders or files of the host and where they are in it, to be read only.
+    """
+
+    image: str = ""
+    command: tuple[str, ...] = ()
+    """In place of the image's own, entrypoint included; empty is the image's own."""
+    env: tuple[str, ...] = ()
+    volumes: tuple[tuple[str, str], ...] = ()
+    health: tuple[str, ...] = ()
+    """A command that ends with status 0 while all is well; empty is none."""
+    memory: int = 0
+    pids: int = 0
+    image_id: str = ""
+
+
+def encode(program: Program) -> tuple[bytes, str]:
+    """A program as the content of its service, and the hash of that."""
+    content = msgspec.json.encode(program)
+    return content, hashlib.blake2b(content, digest_size=20).hexdigest()
+
+
+def decode(content: bytes) -> Program:
+    """The program back. Raises `ValueError`."""
+    return msgspec.json.decode(content, type=Program)
