@@ -9,8 +9,6 @@ import pytest
 from tests.docker.engine import BASE
 from tests.docker.test_customs import SERVER, says
 from tests.docker.test_networks import container, process_of, repairs
-from tests.docker.test_networks import decnet as decnet  # noqa: PLC0414 (a fixture)
-from tests.docker.test_networks import image as image  # noqa: PLC0414 (a fixture)
 from tests.live.lab import eventually, run
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
