@@ -1,5 +1,7 @@
 """The engine goes and comes back, and so does the whole machine."""
 
+from pathlib import Path
+
 import pytest
 
 from decnet.world.docker import containers
@@ -49,3 +51,17 @@ def test_after_a_reboot_the_engine_comes_first_and_apply_takes_over_what_it_made
     plan = decnet.json("plan", "--detailed-exitcode", file)
     assert (plan["changes"], plan["drift"]) == ([], [])
     assert {decoy: engine.containers.get(containers.name("boxes", decoy)).id for decoy in before} == before
+
+
+def test_the_supervisor_knows_the_engine_that_apply_was_told(engine, decnet, file, monkeypatch):
+    """It has another environment, and nothing answers where an engine is by default."""
+    elsewhere = Path("/run/docker.sock").rename("/run/docker-elsewhere.sock")
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{elsewhere}")
+    try:
+        decnet("apply", "--yes", file)
+        run("docker", "restart", "-t", "0", containers.name("boxes", "web"))
+        eventually(pongs, seconds=30)
+        eventually(lambda: decnet.json("plan", file)["drift"] == [], seconds=30)
+        decnet("destroy", "--yes", "boxes")
+    finally:
+        elsewhere.rename("/run/docker.sock")

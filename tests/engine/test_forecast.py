@@ -103,3 +103,16 @@ def test_this_machine_is_read():
     assert seen.memory > MB
     assert seen.open_files >= 256
     assert seen.system_files > 0
+
+
+def test_processes_in_containers_share_what_they_have_loaded(large):
+    desired, _ = large
+    boxed = {
+        id_: dataclasses.replace(one, resource=dataclasses.replace(one.resource, docker=True))
+        if id_.kind is Kind.SERVICE
+        else one
+        for id_, one in desired.resources.items()
+    }
+    desired = dataclasses.replace(desired, resources=boxed)
+    found = need(engine.plan(desired, NOTHING, Observed()), desired)
+    assert found.memory == 600 * MB + found.new_processes * 14 * MB

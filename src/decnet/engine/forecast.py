@@ -18,6 +18,8 @@ DECOY_BYTES = MB // 2
 """Measured with three services: sockets and sysctls in the kernel, handlers and bundles in the process."""
 PROCESS_BYTES = 40 * MB
 """Measured: a decoy process with every service loaded."""
+CONTAINED_BYTES = 14 * MB
+"""Measured: a decoy process in a container, forked from one that has loaded everything, and the container."""
 BRIDGE_PORTS = 1023
 """BR_MAX_PORTS of the kernel, without the one it keeps."""
 _PROCESS_FILES = 256
@@ -61,12 +63,14 @@ def need(plan: Plan, desired: Desired) -> Need:
     fresh = made - gone  # what is replaced has its memory already
     sockets: Counter[int] = Counter()
     running: set[int] = set()
+    contained: set[int] = set()
     on: defaultdict[str, int] = defaultdict(int)
     added = 0
     for id_, declared in desired.resources.items():
         match declared.resource:
-            case Service(ports=ports, process=process):
+            case Service(ports=ports, process=process, docker=docker):
                 sockets[process] += len(ports)
+                contained |= {process} if docker else set()
                 added += len(ports) if id_.owner in fresh else 0
                 if id_.owner not in made:
                     running.add(process)
@@ -75,9 +79,10 @@ def need(plan: Plan, desired: Desired) -> Need:
     lans = {
         id_.owner: one.resource for id_, one in desired.resources.items() if isinstance(one.resource, Lan)
     }
-    new = len(set(sockets) - running) if made else 0
+    begun = set(sockets) - running if made else set()
+    new, boxed = len(begun), len(begun & contained)
     return Need(
-        memory=len(fresh) * DECOY_BYTES + new * PROCESS_BYTES,
+        memory=len(fresh) * DECOY_BYTES + (new - boxed) * PROCESS_BYTES + boxed * CONTAINED_BYTES,
         sockets=added + len(fresh) * _NAMESPACE_FILES,
         new_processes=new,
         new_decoys=len(fresh),

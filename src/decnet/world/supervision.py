@@ -23,6 +23,7 @@ import msgspec
 
 from decnet.errors import WorldError
 from decnet.world import names, spawn
+from decnet.world.docker import presence
 
 SOCKET = "supervisor.sock"
 LOG = "supervisor.log"
@@ -205,6 +206,7 @@ def _start_unit(systemd_run: str, place: Place) -> None:
     """A transient service: started again by systemd when it dies; the decoy processes are not killed with it."""
     properties = ("Restart=on-failure", "RestartSec=200ms", "KillMode=process", "LimitNOFILE=65536")
     words = [f"--property={one}" for one in properties]
+    words += [f"--setenv={name}={value}" for name, value in presence.variables().items()]
     unit = f"decnet-{names.uid(place.network)}"
     done = subprocess.run(
         [
@@ -237,7 +239,7 @@ def _start_detached(place: Place) -> None:
             stderr=log,
             pass_fds=(told,),
             cwd="/",
-            env=spawn.ENVIRONMENT,
+            env={**spawn.ENVIRONMENT, **presence.variables()},
             start_new_session=True,
         )
         os.close(told)

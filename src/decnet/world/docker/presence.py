@@ -7,6 +7,7 @@ from pathlib import Path
 
 SOCKET = Path("/var/run/docker.sock")
 _CONFIG = "~/.docker"
+_VARIABLES = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_CONFIG")
 
 
 def may_be_there() -> bool:
@@ -17,6 +18,13 @@ def may_be_there() -> bool:
         return SOCKET.is_socket() or _names_a_context()
     except OSError:  # a folder that is not for us
         return False
+
+
+def variables() -> dict[str, str]:
+    """What says which engine is meant, for a process of ours that has neither this environment nor this home."""
+    found = {name: os.environ[name] for name in _VARIABLES if os.environ.get(name)}
+    folder = Path(_CONFIG).expanduser()
+    return {"DOCKER_CONFIG": str(folder), **found} if folder.is_dir() else found
 
 
 def _names_a_context() -> bool:
