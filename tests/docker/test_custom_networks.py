@@ -17,7 +17,7 @@ NETWORK = """
 [general]
 name = boxes
 net = 198.51.100.0/24
-runtime = docker
+runtime = {runtime}
 seed = boxes
 
 [custom-honey]
@@ -45,9 +45,9 @@ def file(tmp_path):
     script = tmp_path / "server.pl"
     script.write_text(SERVER)
 
-    def write(services):
+    def write(services, runtime="docker"):
         written = tmp_path / "network.ini"
-        written.write_text(NETWORK.format(base=BASE, script=script, services=services))
+        written.write_text(NETWORK.format(base=BASE, script=script, services=services, runtime=runtime))
         return written
 
     return write
@@ -135,3 +135,43 @@ def test_an_image_that_is_missing_stops_that_service_alone(engine, decnet, file)
     told = decnet("apply", "--yes", written, code=3)
     assert "nowhere/honey:1" in told
     assert redis() == "PONG"
+
+
+def test_they_run_beside_a_decoy_that_is_no_container(engine, decnet, file):
+    decnet("apply", "--yes", file("redis", "netns"))
+    assert not engine.containers.list()
+    assert "a container carries it" in decnet("plan", file("redis, honey", "netns"))
+    decnet("apply", "--yes", file("redis, honey", "netns"))
+    before = pids(engine)
+    decnet("apply", "--yes", file("redis, honey, trap", "netns"))
+    assert (redis(), says(), says(9000)) == ("PONG", "hello 0", "trapped 0")
+    assert before.items() <= pids(engine).items()
+    plan = decnet.json("plan", "--detailed-exitcode", file("redis, honey, trap", "netns"))
+    assert (plan["changes"], plan["drift"]) == ([], [])
+    eventually(lambda: told(decnet, "--type", "connection.close"), seconds=10)
+    eventually(lambda: told(decnet, "--type", "log"), seconds=10)
+    inside = run("ip", "netns", "exec", "decnet:boxes:web", "ip", "-6", "address")
+    assert "fe80:" not in inside
+    decnet("apply", "--yes", file("redis", "netns"))
+    assert (redis(), says()) == ("PONG", "")
+    assert not engine.containers.list(all=True)
+
+
+@pytest.mark.parametrize(
+    "sabotage",
+    [
+        lambda engine: container(engine).restart(timeout=0),
+        lambda engine: container(engine).remove(force=True),
+        lambda engine: engine.containers.get("decnet-boxes-web.honey").remove(force=True),
+    ],
+    ids=["carrier restarted", "carrier removed", "service removed"],
+)
+def test_beside_such_a_decoy_the_supervisor_puts_it_right(engine, decnet, file, sabotage):
+    decnet("apply", "--yes", file("redis, honey", "netns"))
+    eventually(lambda: (redis(), says()) == ("PONG", "hello 0"), seconds=10)
+    sabotage(engine)
+    eventually(lambda: repairs(decnet), seconds=30)
+    eventually(lambda: (redis(), says()) == ("PONG", "hello 0"), seconds=30)
+    assert decnet.status("boxes")["web"]["state"] == "up"
+    seen = len(told(decnet, "--type", "connection.close"))
+    eventually(lambda: says() and len(told(decnet, "--type", "connection.close")) > seen, seconds=20)

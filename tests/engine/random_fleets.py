@@ -142,10 +142,11 @@ def _decoys(draw, name: str, own: dict[str, Any], *, protect: bool):
 
 @st.composite
 def _contained(draw) -> dict[str, Any]:
-    """A container, and services of the user's own in it; one may take the port that another had."""
+    """A container for it or beside it, and services of the user's own; one may take the port that another had."""
     names = draw(st.lists(st.sampled_from(["honey", "trap"]), unique=True, max_size=2))
     ports = draw(st.sampled_from([(9000, 9001), (9001, 9000)]))
-    return {"runtime": Runtime.DOCKER, "customs": tuple(map(draw, map(_customs, names, ports)))}
+    runtime = draw(st.sampled_from([Runtime.DOCKER, Runtime.NETNS]))
+    return {"runtime": runtime, "customs": tuple(map(draw, map(_customs, names, ports)))}
 
 
 @st.composite

@@ -83,6 +83,7 @@ def declare(built: Built, saved: Snapshot) -> Desired:
     network = built.network
     settled = engine.chosen_runtime(network.runtime, saved, engine.Docker())
     contained = any(engine.runtime_of(decoy, settled) is spec.Runtime.DOCKER for decoy in network.decoys)
+    contained = contained or any(decoy.customs for decoy in network.decoys)
     undecided = network.runtime is spec.Runtime.AUTO and not saved.about.runtime
     docker = engine.Docker()
     if contained or (undecided and may_be_there()):
@@ -105,7 +106,7 @@ def _tags(built: Built) -> dict[str, str]:
     return {
         decoy.name: recipes[images.carrier(decoy, plain).name]
         for decoy in built.network.decoys
-        if decoy.runtime is not spec.Runtime.NETNS
+        if images.may_be_carried(decoy)
     }
 
 

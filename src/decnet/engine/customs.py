@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from decnet.errors import InvalidInput, Problem
 from decnet.ini.values import Size
 from decnet.spec import Custom as CustomSpec
 from decnet.spec import Decoy as DecoySpec
-from decnet.spec import Network, program
+from decnet.spec import program
 from decnet.spec.program import Program
 from decnet.state import Snapshot
 from decnet.world import Custom
@@ -21,24 +20,6 @@ SECRETS = frozenset({"env"})
 """Keys whose values are not shown."""
 _DIGEST = 19
 """Characters of an image's id that tell it apart: ``sha256:`` and twelve."""
-
-
-def refuse(network: Network, contained: Container[str]) -> None:
-    """Raises `InvalidInput` where nothing can carry what is asked for."""
-    problems = []
-    for decoy in network.decoys:
-        for one in decoy.customs if decoy.name not in contained else ():
-            where = one.spans.get("binary", one.spans.get("exec", one.span))
-            problems.append(
-                Problem(
-                    "unsupported",
-                    f"{decoy.name}: this version runs {one.name} on a decoy in a container only",
-                    where,
-                    "write runtime = docker for this decoy",
-                )
-            )
-    if problems:
-        raise InvalidInput(tuple(dict.fromkeys(problems)))
 
 
 def made(

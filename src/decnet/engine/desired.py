@@ -85,7 +85,6 @@ def declare(
     docker = docker or Docker()
     runtime = chosen_runtime(network.runtime, saved, docker)
     contained = {decoy.name for decoy in network.decoys if runtime_of(decoy, runtime) is Runtime.DOCKER}
-    customs.refuse(network, contained)
     processes = processes_of(network.decoys, contained, saved)
     bridges = bridges_of(network, contained, saved)
     crowded = {decoy.lan for decoy in network.decoys if decoy.name in contained}
@@ -94,8 +93,9 @@ def declare(
     specs = {lan.name: lan for lan in network.lans}
     secrets: dict[str, frozenset[str]] = {}
     for decoy in network.decoys:
-        made_of = _container(network, decoy, docker, saved) if decoy.name in contained else None
-        for declared in _decoy(network.name, decoy, specs[decoy.lan], made_of, bridges[decoy.lan]):
+        held = decoy.name in contained
+        made_of = _container(network, decoy, docker, saved, held=held) if held or decoy.customs else None
+        for declared in _decoy(network.name, decoy, specs[decoy.lan], made_of, bridges[decoy.lan], held=held):
             resources[declared.resource.id] = declared
         for service in decoy.services:
             bundle = bundles[decoy.name, service.name]
@@ -104,16 +104,13 @@ def declare(
                 secrets[service.type.name] = _secrets(service.type.persona)
             number = processes[decoy.name]
             bounds = decoy.bounds if is_alone(number) else Bounds()
-            resource = Service(
-                decoy.name, service.name, ports, bundle.hash, number, bounds, docker=decoy.name in contained
-            )
+            resource = Service(decoy.name, service.name, ports, bundle.hash, number, bounds, docker=held)
             spans = {**{key: decoy.spans[key] for key in _PROCESS if key in decoy.spans}, **service.spans}
             resources[resource.id] = Declared(
                 resource, service.span, spans, bundle.content, secrets[service.type.name]
             )
         for one in decoy.customs:
             carrier = (made_of.tag, made_of.image_id) if made_of else ("", "")
-            held = decoy.name in contained
             custom, content = customs.made(
                 decoy, one, processes[decoy.name], carrier, docker.images, saved, docker=held
             )
@@ -147,8 +144,13 @@ def runtime_of(decoy: DecoySpec, chosen: Runtime) -> Runtime:
     return chosen if decoy.runtime is Runtime.AUTO else decoy.runtime
 
 
-def _container(network: Network, decoy: DecoySpec, docker: Docker, saved: Snapshot | None) -> Container:
-    """What the container of a decoy is made of; its image is the one it has, while that has the same tag."""
+def _container(
+    network: Network, decoy: DecoySpec, docker: Docker, saved: Snapshot | None, *, held: bool
+) -> Container:
+    """What the container of a decoy is made of; its image is the one it has, while that has the same tag.
+
+    Where decnet makes the links (``held`` is false) it lends its namespaces to custom services, and is on no LAN.
+    """
     tag = docker.tags[decoy.name]
     image = f"{tag}@{docker.images[tag]}" if tag in docker.images else tag
     was = saved.resources.get(Id(Kind.DECOY, decoy.name)) if saved else None
@@ -160,10 +162,10 @@ def _container(network: Network, decoy: DecoySpec, docker: Docker, saved: Snapsh
         image,
         decoy.hostname,
         network.domain,
-        decoy.lan,
-        decoy.mac,
-        str(decoy.ip),
-        str(decoy.ip6 or ""),
+        decoy.lan if held else "",
+        decoy.mac if held else "",
+        str(decoy.ip) if held else "",
+        str(decoy.ip6 or "") if held else "",
         decoy.bounds.pids,
         tuple(sorted(decoy.os.sysctls.items())),
     )
@@ -189,7 +191,13 @@ def _lan(lan: LanSpec, bridges: Mapping[str, Mapping[str, int]], *, docker: bool
 
 
 def _decoy(
-    network: str, decoy: DecoySpec, lan: LanSpec, made_of: Container | None, bridges: Mapping[str, int]
+    network: str,
+    decoy: DecoySpec,
+    lan: LanSpec,
+    made_of: Container | None,
+    bridges: Mapping[str, int],
+    *,
+    held: bool,
 ) -> Iterator[Declared]:
     distro = decoy.distro.name if decoy.distro else ""
     content, digest = container.encode(made_of) if made_of else (None, "")
@@ -200,7 +208,7 @@ def _decoy(
             decoy.os.name,
             distro,
             decoy.group,
-            (Runtime.DOCKER if made_of else Runtime.NETNS).value,
+            (Runtime.DOCKER if held else Runtime.NETNS).value,
             decoy.protect,
             egress=decoy.egress,
             identity=decoy.identity,
@@ -225,7 +233,7 @@ def _decoy(
             mtu=lan.mtu,
             address6=_with_prefix(decoy.ip6, lan.subnet6),
             gateway6=str(lan.gateway6 or "") if decoy.ip6 else "",
-            docker=made_of is not None,
+            docker=held,
         ),
         decoy.span,
         decoy.spans,

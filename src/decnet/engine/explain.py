@@ -31,6 +31,7 @@ _KEYS = {
     "subnet6": "net6",
 }
 """Field of a resource → INI key, where they differ."""
+_CARRIED = {True: "a container carries it", False: "no container carries it any more"}
 _AGAIN = {Kind.DECOY: Policy.REPLACE, Kind.SERVICE: Policy.RESTART, Kind.CUSTOM: Policy.RESTART}
 """What it costs to make again what is gone."""
 _BUNDLES = msgspec.json.Decoder(ServiceBundle)
@@ -196,7 +197,8 @@ def _container(declared: Declared, content: bytes | None, change: FieldChange) -
         fields = [FieldChange(*pair, change.policy) for pair in pairs if pair[1] != pair[2]]
     yield from (_row(field.name, field, declared) for field in fields)
     if not fields:
-        yield Detail("its container is made anew", change.policy, declared.span, change, follows=True)
+        text = "its container is made anew" if content and declared.content else _CARRIED[bool(change.new)]
+        yield Detail(text, change.policy, declared.span, change, follows=True)
 
 
 def _link(delta: Delta, declared: Declared, link: Link, moved: frozenset[str]) -> Iterator[Detail]:

@@ -209,8 +209,11 @@ def _details(
         rows.extend(told)
         codes.update(_codes(delta), *(row.costs for row in told))
     rows = list({(row.text, row.span): row for row in rows}.values())  # services of a decoy may say the same
+    following = [row for row in rows if row.follows]
     if any(row.field and "." not in row.field.name for row in rows):
         rows = [row for row in rows if not row.follows]
+        replaces = any(row.policy is Policy.REPLACE for row in rows)
+        rows += [row for row in following if row.policy is Policy.REPLACE and not replaces]
     system = next((row for row in rows if row.field and row.field.name == "os"), None)
     if system:
         settings = [row for row in rows if row.field and row.field.name.startswith("net.")]

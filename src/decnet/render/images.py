@@ -15,7 +15,7 @@ from decnet.render.templates import Templates
 from decnet.spec import Decoy, Network, Runtime
 from decnet.spec.recipe import Recipe
 
-__all__ = ["PLAIN", "Recipe", "carrier", "recipe", "wanted"]
+__all__ = ["PLAIN", "Recipe", "carrier", "may_be_carried", "recipe", "wanted"]
 PLAIN = "debian"
 """Name of the distro that carries what is no Linux: nothing of its image is seen from outside."""
 ROOT = "root/"
@@ -52,9 +52,14 @@ def carrier(decoy: Decoy, plain: Distro) -> Distro:
     return decoy.distro or plain
 
 
+def may_be_carried(decoy: Decoy) -> bool:
+    """Whether a decoy may have a container: one with custom services has, and all may that do not say ``netns``."""
+    return decoy.runtime is not Runtime.NETNS or bool(decoy.customs)
+
+
 def wanted(network: Network, plain: Distro) -> Mapping[str, Distro]:
-    """The distros, by name, of the decoys that a container may carry: all but those that say ``netns``."""
-    found = [carrier(decoy, plain) for decoy in network.decoys if decoy.runtime is not Runtime.NETNS]
+    """The distros, by name, of the decoys that a container may carry."""
+    found = [carrier(decoy, plain) for decoy in network.decoys if may_be_carried(decoy)]
     return {distro.name: distro for distro in sorted(found, key=lambda distro: distro.name)}
 
 

@@ -14,7 +14,7 @@ class Container:
     """One decoy's container. ``image`` is ``TAG@ID`` (the tag alone where nobody could say which image that is).
 
     ``lan`` is the LAN that it is plugged into, with these addresses (``ip`` and ``ip6`` without prefix length, ``ip6``
-    and ``mac`` may be empty).
+    and ``mac`` may be empty); empty where its links are made by decnet.
     """
 
     image: str

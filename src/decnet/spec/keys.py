@@ -126,7 +126,7 @@ class CustomKeys:
 
     binary: str = key(
         "",
-        "Image it runs in; without one, on a decoy in a container, that of the decoy.",
+        "Image it runs in; without one, that of its decoy's distro.",
         example="registry.example/honey:1",
     )
     exec: str = key(

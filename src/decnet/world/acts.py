@@ -148,6 +148,8 @@ class Acts:
 
     def _create_decoy(self, decoy: Decoy, content: bytes | None) -> None:
         def prepare() -> None:
+            if decoy.runtime != "docker":
+                namespaces.quieten()
             firewall.put(decoy.egress)
             links.loopback_up()
 

@@ -102,7 +102,7 @@ class LinuxWorld:
                     isinstance(carrier, Decoy) and not entry.custom
                 ):  # else its sockets are in a namespace without a name
                     ports = tuple(sorted(entry.ports))
-                    docker = bool(carrier.container)
+                    docker = carrier.runtime == "docker"
                     service = Service(entry.decoy, entry.service, ports, entry.bundle, number, docker=docker)
                     view.add(dataclasses.replace(service, bounds=view.bounds_of(service.id)))
         self._see_customs(view, running)

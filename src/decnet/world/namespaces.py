@@ -168,13 +168,18 @@ def create(network: str, decoy: str, prepare: Callable[[], None]) -> None:
     def make() -> None:
         with ONE_AT_A_TIME:
             _call("unshare", _CLONE_NEWNET)
-        for key, value in _quiet:
-            with contextlib.suppress(FileNotFoundError):  # a kernel without IPv6
-                sysctls.write(key, value)
+        quieten()
         prepare()
         _mount(f"/proc/self/task/{threading.get_native_id()}/ns/net", str(target), _MS_BIND)
 
     in_thread(make)
+
+
+def quieten() -> None:
+    """Keep the kernel from announcing what nobody asked for, in this thread's namespace."""
+    for key, value in _quiet:
+        with contextlib.suppress(FileNotFoundError):  # a kernel without IPv6
+            sysctls.write(key, value)
 
 
 def adopt(network: str, decoy: str, pid: int, prepare: Callable[[], None]) -> None:

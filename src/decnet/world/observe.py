@@ -61,10 +61,17 @@ class View:
         return wanted.bounds if isinstance(wanted, Service) else Bounds()
 
 
-class Containers(NamedTuple):
-    """What Docker has of a network: by decoy the hash of what its container is made of, and LANs with a Docker network."""
+class Running(NamedTuple):
+    """A container that carries a decoy: the hash of what it is made of, and whether it only lends its namespaces."""
 
-    running: Mapping[str, str]
+    content: str
+    lends: bool
+
+
+class Containers(NamedTuple):
+    """What Docker has of a network: containers by decoy, and LANs with a Docker network."""
+
+    running: Mapping[str, Running]
     lans: frozenset[str]
 
 
@@ -84,7 +91,7 @@ def look(network: str, expected: Iterable[Resource], containers: Containers | No
     running = containers.running if containers else {}
     decoys = [one for one in namespaces.decoys(network) if one in running or not _wants_container(view, one)]
     for decoy in decoys:
-        view.add(_decoy(decoy, _wanted_egress(view, decoy), running.get(decoy, "")))
+        view.add(_decoy(decoy, _wanted_egress(view, decoy), running.get(decoy)))
     try:
         rules = firewall.known({(), *(one.egress for one in asked if isinstance(one, Decoy))})
         insides = look_inside(network, {decoy: _asked(view, decoy) for decoy in decoys})
@@ -92,8 +99,9 @@ def look(network: str, expected: Iterable[Resource], containers: Containers | No
         view.unseen.append("links, TCP/IP settings and containment of decoys (needs CAP_SYS_ADMIN)")
         return view
     for decoy, inside in insides.items():
-        view.add(_decoy(decoy, firewall.seen(inside.rules, rules), running.get(decoy, "")))
-        _see_links(view, host, decoy, inside, docker=decoy in running)
+        carrier = running.get(decoy)
+        view.add(_decoy(decoy, firewall.seen(inside.rules, rules), carrier))
+        _see_links(view, host, decoy, inside, docker=carrier is not None and not carrier.lends)
         if Id(Kind.STACK, decoy) in view.expected:
             view.add(Stack(decoy, inside.sysctls))
     return view
@@ -133,8 +141,9 @@ def _asked(view: View, decoy: str) -> Sequence[str]:
     return [key for key, _ in stack.sysctls] if isinstance(stack, Stack) else ()
 
 
-def _decoy(name: str, egress: tuple[str, ...], container: str) -> Decoy:
-    return Decoy(name, runtime="docker" if container else "netns", egress=egress, container=container)
+def _decoy(name: str, egress: tuple[str, ...], carrier: Running | None) -> Decoy:
+    runtime = "docker" if carrier and not carrier.lends else "netns"
+    return Decoy(name, runtime=runtime, egress=egress, container=carrier.content if carrier else "")
 
 
 def _wants_container(view: View, decoy: str) -> bool:

@@ -84,7 +84,10 @@ class Spawner:
         uid = names.uid(self._network)
         options = {"control-fd": control, "events-fd": events, "ready-fd": told, "uid": uid, "number": number}
         child = Detached(
-            [*self._command, *(f"--{name}={value}" for name, value in options.items())],
+            [
+                *self._command,
+                *(word for name, value in options.items() for word in (f"--{name}", str(value))),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=log,

@@ -31,14 +31,24 @@ _PERIOD = 100_000
 _GONE_SECONDS = 30.0
 _HOME = "/"
 _LINK = "eth0"
+_NO_NETWORK = "none"
 
 
 class Seen(NamedTuple):
-    """A container of ours. ``pid`` is its first process on this machine; 0 where it does not run."""
+    """A container of ours. ``pid`` is its first process on this machine; 0 where it does not run.
+
+    ``plugged``: it has the link that the engine makes for it, where that makes one.
+    """
 
     decoy: str
     content: str
     pid: int
+    lends: bool
+    """Whether decnet makes its links."""
+
+    @property
+    def plugged(self) -> bool:
+        return self.lends or is_plugged(self.pid)
 
 
 def create(engine: Engine, network: str, decoy: Decoy, made_of: Container, user: int) -> int:
@@ -52,7 +62,7 @@ def create(engine: Engine, network: str, decoy: Decoy, made_of: Container, user:
             there = _make(engine, network, decoy, made_of, user)
             return _first_process(there, decoy)
         state = there.attrs["State"]
-        if state["Running"] and not is_plugged(state["Pid"]):
+        if state["Running"] and made_of.lan and not is_plugged(state["Pid"]):
             there.stop(timeout=0)  # another link would get another name, until it starts afresh
             there.reload()
         if state["Paused"]:
@@ -87,7 +97,8 @@ def every(engine: Engine, network: str) -> Iterator[Seen]:
                 attrs = engine.client.api.inspect_container(short["Id"])
                 own = labels.of(attrs)
                 pid = 0 if attrs["State"]["Paused"] else attrs["State"]["Pid"]
-                yield Seen(own.get(labels.DECOY, ""), own.get(labels.CONTENT, ""), pid)
+                lends = attrs["HostConfig"]["NetworkMode"] == _NO_NETWORK
+                yield Seen(own.get(labels.DECOY, ""), own.get(labels.CONTENT, ""), pid, lends)
 
 
 def bound(engine: Engine, network: str, decoy: str, bounds: Bounds) -> None:
@@ -142,7 +153,7 @@ def _all(engine: Engine, network: str) -> Iterable[dict[str, Any]]:
 def _connect(engine: Engine, network: str, there: Handle, made_of: Container) -> None:
     """Put a container that does not run back on its LAN's Docker network, when somebody has taken it off."""
     wanted = networks.name(network, made_of.lan)
-    if wanted not in there.attrs["NetworkSettings"]["Networks"]:
+    if made_of.lan and wanted not in there.attrs["NetworkSettings"]["Networks"]:
         _, mac = _mac(engine, made_of)
         engine.client.api.connect_container_to_network(
             str(there.id), wanted, ipv4_address=made_of.ip, ipv6_address=made_of.ip6 or None, mac_address=mac
@@ -152,11 +163,11 @@ def _connect(engine: Engine, network: str, there: Handle, made_of: Container) ->
 def _make(engine: Engine, network: str, decoy: Decoy, made_of: Container, user: int) -> Handle:
     """Make a container and start it."""
     api = engine.client.api
-    lan = networks.name(network, made_of.lan)
+    lan = networks.name(network, made_of.lan) if made_of.lan else _NO_NETWORK
     image = made_of.image_id or made_of.tag
     own, of_endpoint = _mac(engine, made_of)
     endpoint = api.create_endpoint_config(
-        ipv4_address=made_of.ip, ipv6_address=made_of.ip6 or None, mac_address=of_endpoint
+        ipv4_address=made_of.ip or None, ipv6_address=made_of.ip6 or None, mac_address=of_endpoint
     )
     with explained(str(decoy.id)):
         created = api.create_container(
@@ -175,7 +186,7 @@ def _make(engine: Engine, network: str, decoy: Decoy, made_of: Container, user: 
                 labels.CONTENT: decoy.container,
             },
             host_config=api.create_host_config(network_mode=lan, **_host(made_of)),
-            networking_config={"EndpointsConfig": {lan: endpoint}},
+            networking_config={"EndpointsConfig": {lan: endpoint}} if made_of.lan else None,
             stop_signal="SIGKILL",
             mac_address=own,
         )

@@ -14,6 +14,7 @@ from decnet.world import names, namespaces
 from decnet.world.docker import containers, customs, networks
 from decnet.world.docker.engine import Engine
 from decnet.world.docker.images import find
+from decnet.world.observe import Running
 
 _AT_ONCE = 2 * (os.cpu_count() or 1)
 """Containers started at a time: an engine takes no more in, and the machine has other work."""
@@ -97,14 +98,12 @@ class Docker:
         containers.remove_all(self._engine, self._network)
         networks.remove_all(self._engine, self._network)
 
-    def running(self) -> Mapping[str, str]:
-        """Decoy → hash of what its container is made of: those that run, are plugged in, and have their name."""
+    def running(self) -> Mapping[str, Running]:
+        """Decoy → its container: those that run, are plugged in, and have their name."""
         return {
-            one.decoy: one.content
+            one.decoy: Running(one.content, one.lends)
             for one in containers.every(self._engine, self._network)
-            if one.pid
-            and containers.is_plugged(one.pid)
-            and namespaces.is_of(self._network, one.decoy, one.pid)
+            if one.pid and one.plugged and namespaces.is_of(self._network, one.decoy, one.pid)
         }
 
     def lans(self) -> frozenset[str]:
