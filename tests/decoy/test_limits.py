@@ -257,7 +257,10 @@ def test_one_who_sends_without_end_is_slowed_down_and_others_are_answered():
         server = socket.create_server(("127.0.0.1", 0))
         port = server.getsockname()[1]
         events = []
-        listener = Listener(HERE, [server], Sink(), events.append)
+        ample = Limits(
+            session_bytes=1 << 30
+        )  # two seconds at the pace are all that a session may send usually
+        listener = Listener(HERE, [server], Sink(), events.append, ample)
         with socket.create_connection(("127.0.0.1", port)) as client:
 
             def flood():
