@@ -24,7 +24,7 @@ quickstart: $(BIN)/decnet  ## set up, apply examples/quickstart.ini, touch a dec
 	@echo; $(SUDO) $(BIN)/decnet events quickstart
 
 test: setup-test lint  ## set up (system packages included), lint, and run every test this machine can run
-	DECNET_BENCH_SECONDS=3 DECNET_BENCH_ROUNDS=1 $(BIN)/pytest -m bench -n0 tests/bench
+	DECNET_BENCH_SECONDS=2 DECNET_BENCH_ROUNDS=1 $(BIN)/pytest -m bench -n0 tests/bench
 	$(BIN)/pytest
 	$(BIN)/pytest -m "live or fuzz or docker"
 
