@@ -206,9 +206,11 @@ def _mac(engine: Engine, made_of: Container) -> tuple[str | None, str | None]:
     return (None, mac) if engine.api >= MAC_OF_ENDPOINT else (mac, None)
 
 
-def _host(made_of: Container) -> dict[str, Any]:
-    """What holds of the container on its host: nothing to gain in it, and back after every restart."""
-    scratch = "rw,nosuid,nodev,noexec,size=16m"
+def held(scratch: str, pids: int) -> dict[str, Any]:
+    """What holds of a container of ours on its host: nothing to gain in it, and back after every end.
+
+    ``scratch`` are the options of what it may write to, in memory.
+    """
     return {
         "restart_policy": {"Name": "unless-stopped"},
         "cap_drop": ["ALL"],
@@ -216,10 +218,16 @@ def _host(made_of: Container) -> dict[str, Any]:
         "read_only": True,
         "tmpfs": {"/tmp": scratch, "/run": scratch},  # noqa: S108 (the container's)
         "init": True,
+        "ipc_mode": "private",
+        "pids_limit": pids or None,
+    }
+
+
+def _host(made_of: Container) -> dict[str, Any]:
+    return {
+        **held("rw,nosuid,nodev,noexec,size=16m", made_of.pids),
         "sysctls": {key: value for key, value in made_of.sysctls if not _of_interface(key)},
         "log_config": LogConfig(type="none"),
-        "ipc_mode": "private",
-        "pids_limit": made_of.pids or None,
     }
 
 

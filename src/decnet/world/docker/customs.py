@@ -150,18 +150,10 @@ def _make(engine: Engine, network: str, custom: Custom, program: Program, carrie
 
 
 def _host(program: Program) -> dict[str, Any]:
-    """As decoys have it: nothing to gain in it, and back after every end. What it prints is kept for a while."""
-    scratch = "rw,nosuid,nodev,size=64m"
+    """As decoys have it. What it prints is kept for a while."""
     return {
-        "restart_policy": {"Name": "unless-stopped"},
-        "cap_drop": ["ALL"],
-        "security_opt": ["no-new-privileges"],
-        "read_only": True,
-        "tmpfs": {"/tmp": scratch, "/run": scratch},  # noqa: S108 (the container's)
-        "init": True,
+        **containers.held("rw,nosuid,nodev,size=64m", program.pids),
         "log_config": LogConfig(type="json-file", config={"max-size": "4m", "max-file": "2"}),
-        "ipc_mode": "private",
-        "pids_limit": program.pids or None,
         "mem_limit": program.memory or None,
         "memswap_limit": program.memory or None,
         "mounts": [Mount(inside, host, type="bind", read_only=True) for host, inside in program.volumes],
