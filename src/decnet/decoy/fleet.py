@@ -9,7 +9,7 @@ from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 
 from decnet.decoy.budget import Place
-from decnet.decoy.listener import Listener
+from decnet.decoy.listener import WELCOME, WELCOME_TLS, Listener
 from decnet.decoy.protocol import Attendance, Running, ServiceBundle
 from decnet.decoy.watch import Listening, Name, Watch
 from decnet.decoy.witness import Witness
@@ -64,8 +64,9 @@ class Fleet:
             # some may be the very sockets it has: duplicates that were kept for it
             await self._end(name, spare={os.fstat(one.fileno()).st_ino for one in sockets})
         place = Place(self._network, bundle.decoy, bundle.service, bundle.facts.ip)
+        welcome = WELCOME_TLS if any(tls for _, _, tls in bundle.ports) else WELCOME
         self._entries[name] = _Entry(
-            Listener(place, sockets, fresh, self._send, bundle.limits, self.watch.more),
+            Listener(place, sockets, fresh, self._send, bundle.limits, self.watch.more, welcome),
             digest,
             tuple((number, proto) for number, proto, _ in bundle.ports),
         )

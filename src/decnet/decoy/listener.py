@@ -12,6 +12,7 @@ import ssl
 from collections import Counter
 from collections.abc import Awaitable, Callable, Container, Sequence
 
+from decnet.decoy.bucket import Bucket
 from decnet.decoy.budget import Budget, Place
 from decnet.decoy.datagrams import Datagrams
 from decnet.decoy.faults import where
@@ -30,8 +31,11 @@ _TURNED_AWAY_AT_ONCE = 4
 _PAUSE_SECONDS = 0.2
 """How long a listener rests when the process is out of file descriptors."""
 _REST_SECONDS = 0.002
-"""Its shortest rest when visitors come too fast, and its rest after each one that is let in: with several hundred at once
-every turn of the loop would begin with a new one, and a neighbour's visitor needs five turns."""
+"""Its shortest rest when visitors come too fast, and its rest after each one that is let in beyond the first `WELCOME`:
+with more at once every turn of the loop would begin with a new one, and a neighbour's visitor needs five turns."""
+WELCOME, WELCOME_TLS, _WELCOME_RATE = 256, 50, 20.0
+"""Visitors who are let in as they come, as many workers or a scanner do; of TLS, where each costs a millisecond at once;
+and how many more of them a second."""
 
 More = Callable[[str, str, str, int], Awaitable[socket.socket]]
 """Asks for a further socket: decoy, service, protocol, port."""
@@ -48,12 +52,14 @@ class Listener:
         send: Callable[[Event], None],
         limits: Limits | None = None,
         more: More | None = None,
+        welcome: int = WELCOME,
     ) -> None:
         self.place = place
         self.handler = handler
         self.sockets = tuple(sockets)
         self._limits = limits or Limits()
         self._gate = Gate(self._limits)
+        self._welcome = Bucket(_WELCOME_RATE, welcome)
         self._budget = Budget(place, send, self._limits.event_rate)
         self._ask = functools.partial(more, place.decoy, place.service) if more else None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -138,7 +144,8 @@ class Listener:
                 return
             if self._gate.enter(source_of(peer[0]), now):
                 self._begin(accepted, (peer[0], peer[1]))
-                self._rest(listening, min(_REST_SECONDS, 0.5 / max(1.0, self._limits.connection_rate)))
+                if not self._welcome.take(now):
+                    self._rest(listening, min(_REST_SECONDS, 0.5 / max(1.0, self._limits.connection_rate)))
                 return
             accepted.close()
             self._budget.count("rate", "connection", peer[0])
