@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.live.lab import run
+from tests.live.lab import eventually, run
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
 
@@ -61,6 +61,8 @@ def test_containers_speak_ipv6(decnet, tmp_path):
     )
     file.write_text(head + _DECOYS.replace("ip = 198.51.100.20", "ip = 198.51.100.20\nip6 = 2001:db8:1::20"))
     decnet("apply", "--yes", file)
+    # The host's own address on the bridge is not used before nobody has answered for it (RFC 4862 section 5.4).
+    eventually(lambda: "tentative" not in run("ip", "-6", "address", "show", "to", "2001:db8:1::1"))
     assert run("redis-cli", "-h", "2001:db8:1::20", "ping").strip() == "PONG"
     plan = decnet.json("plan", "--detailed-exitcode", file)
     assert (plan["changes"], plan["drift"]) == ([], [])
