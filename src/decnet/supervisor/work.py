@@ -229,6 +229,9 @@ class Supervisor:
         return ""
 
     def _hear(self) -> None:
+        if self._repairs.barred:
+            self._monitor.skip()  # what a command does is its own to put right
+            return
         heard = {f"{one.decoy}: {one.text}" if one.decoy else one.text for one in self._monitor.heard()}
         if heard and not self._repairs.barred:
             for text in heard:

@@ -56,6 +56,7 @@ class Monitor:
         self._decoys: dict[int, str] = {}
         self._known: dict[str, int] = {}
         self._ours: set[int] = set()
+        self._unread = bytearray(1)
         self._kernel = Socket()
         self._route = _listening(socket.NETLINK_ROUTE, *_ROUTE_GROUPS)
         self._filter = _listening(_NETLINK_NETFILTER, _NFTABLES_GROUP)
@@ -107,6 +108,13 @@ class Monitor:
         """What was said since the last time."""
         yield from self._read(self._route)
         yield from self._read(self._filter)
+
+    def skip(self) -> None:
+        """Let go of what was said since the last time, unread."""
+        for source in self.sockets:
+            with contextlib.suppress(OSError):  # nothing more, or more than the queue had room for
+                while source.recv_into(self._unread):
+                    pass
 
     def _read(self, source: socket.socket) -> Iterator[Heard]:
         while True:

@@ -49,6 +49,8 @@ class Processes:
         self._events_dir = events_dir
         self._spawner = spawn.Spawner(network, run_dir, events_dir, program)
         self._channels: dict[int, _Channel] = {}
+        self._served: set[str] | None = None
+        """Decoys that were served at the last look, or were given something since; None before a look."""
         self._bounded: dict[int, Bounds] = {}
         """What processes were seen, or made, to be bounded by: looking it up for every service took 0.1 ms each."""
         self._lock = threading.Lock()
@@ -77,6 +79,7 @@ class Processes:
                     break
                 last = reply.running[-1]
                 reply = self.ask(number, Request("list", last.decoy, last.service))
+        self._served = {one.decoy for entries in found.values() for one in entries}
         return found
 
     def ailing(self) -> tuple[str, ...]:
@@ -92,7 +95,9 @@ class Processes:
         return supervision.take(self._run_dir, service.decoy, service.name, service.ports)
 
     def drop(self, decoy: str) -> None:
-        """Stop all services of a decoy, whoever runs them."""
+        """Stop all services of a decoy, whoever runs them. Of one that nobody serves nobody is asked."""
+        if self._served is not None and decoy not in self._served:
+            return
         for number in numbers(self._run_dir):
             cell = cells.of(self._run_dir, number)
             if cell is None or cell.decoy == decoy:
@@ -106,6 +111,8 @@ class Processes:
         ``Reply.error`` is for the caller. Raises `WorldError` when the process dies over the request or never answers.
         """
         message = msgspec.json.encode(request)
+        if self._served is not None and request.op in {"serve", "attend"}:
+            self._served.add(request.decoy)
         with self._lock:
             channel = self._channels.setdefault(number, _Channel())
         with channel.lock:
