@@ -60,9 +60,8 @@ def decide(
         for id_ in everything:
             if id_.owner in renewed and id_.kind is not Kind.LAN:
                 left = id_.owner in replaced or id_ not in desired
-                gone = (
-                    there.get(id_) if left else observed.get(id_)
-                )  # what is only to come back is not taken away
+                # What has gone and is only to come back is not taken away first: whoever restarts it would be in its way.
+                gone = there.get(id_) if left else observed.get(id_)
                 steps[id_] = _renew(id_, desired.get(id_), saved.get(id_), gone, steps.get(id_))
     declared_decoys = {id_.owner for id_ in desired if id_.kind is Kind.DECOY}
     return Decision(steps, frozenset(replaced & declared_decoys), lans)
