@@ -70,5 +70,6 @@ class Nursery:
             self._door.close()
             self._door = None
         if self._process is not None:
+            self._process.kill()  # it has nothing to lose, and may be the one that does not answer
             self._process.wait()
             self._process = None
