@@ -4,6 +4,7 @@ import asyncio
 import re
 import shutil
 import socket
+import sys
 import time
 from pathlib import Path
 
@@ -182,6 +183,30 @@ async def test_the_same_is_heard_as_from_the_real_daemon(
     issue = ISSUE.read_text("utf-8") if name == "busybox" else ""  # noqa: ASYNC240 (two lines)
     running = await serve("telnet", USERS | {"issue": issue.rstrip("\n")}, **host)
     assert await heard(running.port) == expected
+
+
+SEGMENTS = slice(152, 156)
+"""``tcpi_data_segs_in`` of linux/tcp.h."""
+
+
+@pytest.mark.parametrize("name", REAL)
+async def test_the_first_questions_come_in_as_many_segments_as_from_the_real_daemon(
+    serve: Serve, name: str
+) -> None:
+    package, (program, *options), host = REAL[name]
+
+    async def segments(port: int) -> int:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        await reader.read(1)
+        await asyncio.sleep(0.3)
+        told = writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+        writer.close()
+        return int.from_bytes(told[SEGMENTS], sys.byteorder)
+
+    async with daemon(str(unpacked(package) / program), *options) as port:
+        expected = await segments(port)
+    running = await serve("telnet", USERS, **host)
+    assert await segments(running.port) == expected
 
 
 async def test_a_client_that_says_nothing_hears_no_more_than_the_first_questions(serve: Serve) -> None:

@@ -90,6 +90,7 @@ class Line:
         """Called when the client's side of an option is switched on."""
         self._reader = reader
         self._writer = writer
+        self._unsent = bytearray()
         self._dialect = dialect
         self._parser = Parser()
         self._after_return = False
@@ -107,12 +108,19 @@ class Line:
         self.raw(data.replace(b"\xff", b"\xff\xff"))
 
     def raw(self, data: bytes) -> None:
-        """Send bytes as they are."""
-        if data and not self._gone and not self._writer.is_closing():
-            self._writer.write(data)
+        """Send bytes as they are, in one segment with what else is sent in this turn, as a daemon with a buffer does."""
+        if not self._unsent:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._unsent += data
+
+    def _flush(self) -> None:
+        if self._unsent and not self._gone and not self._writer.is_closing():
+            self._writer.write(bytes(self._unsent))
+        self._unsent.clear()
 
     async def writable(self) -> None:
         """Wait for room. Raises `BrokenPipeError` when the client has gone."""
+        self._flush()
         with contextlib.suppress(ConnectionError):
             await self._writer.drain()
         if self._gone or self._writer.is_closing():
@@ -174,7 +182,8 @@ class Line:
         )
 
     async def close(self) -> None:
-        """Stop reading."""
+        """Send what is left, and stop reading."""
+        self._flush()
         self._pump.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._pump
@@ -192,6 +201,7 @@ class Line:
         try:
             while True:
                 await self._open.wait()
+                self._flush()
                 with contextlib.suppress(ConnectionError):
                     await self._writer.drain()
                 data = await self._reader.read(CHUNK)

@@ -104,6 +104,7 @@ async def _busybox(line: Line, issue: bytes) -> None:
     line.do(Option.NAWS)
     line.will(Option.ECHO)
     line.will(Option.SGA)
+    await line.writable()  # what follows is login's
     line.send(b"\r\r\n" + issue.replace(b"\n", b"\r\n\r"))
 
 
