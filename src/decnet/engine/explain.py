@@ -110,13 +110,19 @@ def _drifted(delta: Delta, change: FieldChange) -> str:
             return f"{noun} runs other content"
         case "egress":
             return _containment(change)
-        case "healthy":
-            return f"{noun} is not well"
+        case "healthy" | "personality":
+            return _ill(noun, change)
     if delta.id.kind is Kind.STACK:
         noun, verb, key = change.name, "is", ""
     else:
         verb, key = "has", f"{_KEYS.get(change.name, change.name)} "
     return f"{noun} {verb} {key}{show(change.new) or 'none'}, not {show(change.old)}"
+
+
+def _ill(noun: str, change: FieldChange) -> str:
+    if change.name == "personality":
+        return f"TCP/IP personality is {'another' if change.new else 'gone'}"
+    return f"{noun} is not well"
 
 
 def _containment(change: FieldChange) -> str:
@@ -166,6 +172,11 @@ def _gone(delta: Delta) -> str:
 
 
 def _row(key: str, change: FieldChange, declared: Declared, prefix: str = "") -> Detail:
+    if change.name == "personality":
+        change, key = (
+            change._replace(old=change.old and "as it was", new=change.new and "another"),
+            "os.packets",
+        )
     if change.name == "egress":
         change = change._replace(old=change.old or ("deny",), new=change.new or ("deny",))
     old, new = show(change.old), show(change.new)

@@ -14,7 +14,19 @@ import msgspec
 from decnet.decoy.protocol import Attendance, Request, Running
 from decnet.errors import WorldError
 from decnet.spec.resources import Custom, Decoy, Driver, Lan, Link, Resource, Service, Sink, Stack
-from decnet.world import firewall, lans, links, names, namespaces, observe, refusal, sockets, sysctls, vlans
+from decnet.world import (
+    firewall,
+    lans,
+    links,
+    names,
+    namespaces,
+    observe,
+    personality,
+    refusal,
+    sockets,
+    sysctls,
+    vlans,
+)
 from decnet.world.netlink import Socket
 from decnet.world.processes import Processes
 from decnet.world.shipping import Shipper
@@ -44,6 +56,11 @@ class Acts:
         self._processes = processes
         self._shipper = shipper
         self._docker = docker
+        self._awaited: frozenset[str] = frozenset()
+
+    def await_personalities(self, decoys: frozenset[str]) -> None:
+        """Decoys whose new links nobody is to find before their `Stack` was made."""
+        self._awaited = decoys
 
     def create(self, resource: Resource, content: bytes | None) -> None:
         with refusal.explained(resource):
@@ -58,9 +75,10 @@ class Acts:
                 case Decoy():
                     self._create_decoy(resource, content)
                 case Link():
-                    links.create(self._kernel, self._network, resource)
+                    hush = resource.decoy in self._awaited
+                    links.create(self._kernel, self._network, resource, hush=hush)
                 case Stack():
-                    self._set_sysctls(resource)
+                    self._set_stack(resource, content)
                 case Service():
                     self._serve(resource, content)
                 case Custom():
@@ -103,7 +121,7 @@ class Acts:
                 case Link():
                     links.remove(self._kernel, self._network, resource)
                 case Stack():
-                    pass  # goes with the namespace: what the kernel had before is nobody's business any more
+                    self._drop_stack(resource)
                 case Custom():
                     self._docker().stop(resource)
                     self._processes.ask(resource.process, Request("stop", resource.decoy, resource.name))
@@ -176,8 +194,9 @@ class Acts:
                 namespaces.inside(fd, lambda: links.delete_group(self._group))
         namespaces.remove(self._network, decoy)
 
-    def _set_sysctls(self, stack: Stack) -> None:
+    def _set_stack(self, stack: Stack, content: bytes | None) -> None:
         def write() -> None:
+            personality.put(stack, content, self._group)
             for key, value in stack.sysctls:
                 try:
                     sysctls.write(key, value)
@@ -187,9 +206,14 @@ class Acts:
                         hint="see sysctl(8) and the kernel's ip-sysctl",
                     ) from error
 
-        if stack.sysctls:
+        with namespaces.opened(self._network, stack.decoy) as fd:
+            namespaces.inside(fd, write)
+
+    def _drop_stack(self, stack: Stack) -> None:
+        """Settings go with the namespace: what the kernel had before is nobody's business any more."""
+        if namespaces.exists(self._network, stack.decoy):
             with namespaces.opened(self._network, stack.decoy) as fd:
-                namespaces.inside(fd, write)
+                namespaces.inside(fd, lambda: personality.drop(stack, self._group))
 
     def _route_to_decoys(self, lan: Lan) -> None:
         """Through a hairpin that was just made to the decoys that were there before it."""

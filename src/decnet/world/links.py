@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 
 from decnet.spec.resources import Driver, Link
-from decnet.world import bridges, ipv6, lans, messages, names, namespaces, refusal
+from decnet.world import bridges, ipv6, lans, messages, names, namespaces, personality, refusal
 from decnet.world.netlink import LinkSeen, NetlinkError, Socket
 
 _DYING_SECONDS = 2.0
@@ -24,8 +24,8 @@ def loopback_up() -> None:
         kernel.change(messages.set_up(1, up=True))
 
 
-def create(kernel: Socket, network: str, link: Link) -> None:
-    """Make a link, or bring the one that is there to these values."""
+def create(kernel: Socket, network: str, link: Link, *, hush: bool = False) -> None:
+    """Make a link, or bring the one that is there to these values. A fresh one, ``hush``, is found by nobody yet."""
     parent = kernel.link(link.parent)
     if parent is None:
         raise refusal.no_interface(link, link.parent, kernel.links())
@@ -38,7 +38,7 @@ def create(kernel: Socket, network: str, link: Link) -> None:
         else:
             fresh = _make(kernel, network, link, parent, fd)
             peer = names.peer_interface(network, link.decoy, link.name)
-        namespaces.inside(fd, lambda: _configure(link, fresh=fresh))
+        namespaces.inside(fd, lambda: _configure(link, fresh=fresh, hush=hush and fresh))
     if link.driver is Driver.BRIDGE:
         bridges.quiet(peer)
     elif behind := lans.hairpin(kernel, network, link.lan):
@@ -200,8 +200,10 @@ def _delete_inside(name: str, group: int) -> None:
             _delete(kernel, seen)
 
 
-def _configure(link: Link, *, fresh: bool) -> None:
+def _configure(link: Link, *, fresh: bool, hush: bool) -> None:
     """State, MTU, addresses and default routes, inside the namespace. A fresh link has its MTU and nothing else."""
+    if hush:
+        personality.hush(link.name)
     with Socket() as kernel:
         seen = kernel.link(link.name)
         if seen is None:
