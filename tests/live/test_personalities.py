@@ -17,11 +17,13 @@ from pathlib import Path
 
 import pytest
 
+from decnet import stack
 from decnet.catalog import load
 from decnet.stack import shipped
-from decnet.world import bpf, names, namespaces, scan
+from decnet.world import Decoy, Driver, Lan, Link, Stack, bpf, filters, names, namespaces, scan
 from tests.live.command import Command
 from tests.live.lab import Lab, Machine, eventually, run
+from tests.live.worlds import opened
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
 
@@ -249,3 +251,40 @@ def test_what_the_verifier_refuses_is_an_error_with_its_words():
     )
     with pytest.raises(bpf.BpfError, match="the verifier refused it"):
         bpf.load(broken)
+
+
+def test_a_new_link_is_down_until_its_personality_is_in_place(lab: Lab):
+    lan = Lan("default", Driver.BRIDGE, subnet="203.0.113.0/24", address="203.0.113.1/24")
+    link = Link(
+        "shy", "eth0", "default", Driver.BRIDGE, names.lan_interface("shy", "default"), "02:00:00:00:00:07",
+        "203.0.113.7/24",
+    )  # fmt: skip
+    packed = stack.value(load().oses["windows10"].personality)
+    face = Stack("shy", (("net.ipv4.ip_default_ttl", "128"),), f"{stack.class_id(packed):08x}")
+    with opened(lab, "shy") as world, world.expecting((lan, link, face)):
+        world.create(lan)
+        world.create(Decoy("shy"))
+        world.create(link)
+        assert " DOWN " in run("nsenter", "--net=/run/netns/decnet:shy:shy", "ip", "link", "show", "eth0")
+        world.create(face, packed)
+        assert "ttl=128" in run("ping", "-c", "1", "-W", "2", "203.0.113.7")
+        assert world.observe((lan, link, face)).resources[face.id] == face
+
+
+def test_a_machine_that_takes_no_program_has_decoys_that_answer_and_says_why(lab: Lab, monkeypatch):
+    monkeypatch.setattr(filters, "obstacle", lambda: "kernel has no CONFIG_NET_CLS_BPF")
+    lan = Lan("default", Driver.BRIDGE, subnet="203.0.113.0/24", address="203.0.113.1/24")
+    link = Link(
+        "poor", "eth0", "default", Driver.BRIDGE, names.lan_interface("poor", "default"), "02:00:00:00:00:08",
+        "203.0.113.8/24",
+    )  # fmt: skip
+    packed = stack.value(load().oses["windows10"].personality)
+    face = Stack("poor", (("net.ipv4.ip_default_ttl", "128"),), f"{stack.class_id(packed):08x}")
+    with opened(lab, "poor") as world, world.expecting((lan, link, face)):
+        for one in (lan, Decoy("poor"), link):
+            world.create(one)
+        world.create(face, packed)
+        assert "ttl=128" in run("ping", "-c", "1", "-W", "2", "203.0.113.8")
+        observed = world.observe((lan, link, face))
+    assert observed.degraded == ("os fingerprint degraded: kernel has no CONFIG_NET_CLS_BPF",)
+    assert observed.resources[face.id] == face  # nothing that a repair could mend

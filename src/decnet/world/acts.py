@@ -57,9 +57,10 @@ class Acts:
         self._shipper = shipper
         self._docker = docker
         self._awaited: frozenset[str] = frozenset()
+        self._held: dict[str, Link] = {}
 
     def await_personalities(self, decoys: frozenset[str]) -> None:
-        """Decoys whose new links nobody is to find before their `Stack` was made."""
+        """Decoys whose new links stay down until their `Stack` is made."""
         self._awaited = decoys
 
     def create(self, resource: Resource, content: bytes | None) -> None:
@@ -75,8 +76,7 @@ class Acts:
                 case Decoy():
                     self._create_decoy(resource, content)
                 case Link():
-                    hush = resource.decoy in self._awaited
-                    links.create(self._kernel, self._network, resource, hush=hush)
+                    self._link(resource)
                 case Stack():
                     self._set_stack(resource, content)
                 case Service():
@@ -194,17 +194,23 @@ class Acts:
                 namespaces.inside(fd, lambda: links.delete_group(self._group))
         namespaces.remove(self._network, decoy)
 
+    def _link(self, link: Link) -> None:
+        hold = link.decoy in self._awaited
+        if links.create(self._kernel, self._network, link, hold=hold):
+            self._held[link.decoy] = link
+
     def _set_stack(self, stack: Stack, content: bytes | None) -> None:
+        """Settings and personality, then the link when it was held for them; whatever goes wrong, it is not left down."""
+
         def write() -> None:
-            personality.put(stack, content, self._group)
-            for key, value in stack.sysctls:
-                try:
-                    sysctls.write(key, value)
-                except OSError as error:
-                    raise WorldError(
-                        f"{stack.id}: {key} = {value}: {error.strerror}",
-                        hint="see sysctl(8) and the kernel's ip-sysctl",
-                    ) from error
+            held = self._held.pop(stack.decoy, None)
+            try:
+                _set_sysctls(stack)
+                personality.put(stack, content, self._group, links.addresses(held) if held else ())
+            finally:
+                if held:
+                    links.release(held)
+            personality.bound(stack, self._group)
 
         with namespaces.opened(self._network, stack.decoy) as fd:
             namespaces.inside(fd, write)
@@ -317,3 +323,14 @@ class Acts:
             if entry.decoy == service.decoy
             and (entry.service == service.name or not set(entry.ports).isdisjoint(service.ports))
         ]
+
+
+def _set_sysctls(stack: Stack) -> None:
+    for key, value in stack.sysctls:
+        try:
+            sysctls.write(key, value)
+        except OSError as error:
+            raise WorldError(
+                f"{stack.id}: {key} = {value}: {error.strerror}",
+                hint="see sysctl(8) and the kernel's ip-sysctl",
+            ) from error

@@ -1,6 +1,6 @@
 """Put a TCP/IP personality on a decoy's interface, inside its namespace. It outlives the process and goes with the link.
 
-0.6 ms a decoy: one value for each of its addresses, two filters, and where the personality asks for it two routes.
+One value for each of its addresses, two filters, and where the personality asks for it two routes.
 """
 
 from __future__ import annotations
@@ -8,15 +8,13 @@ from __future__ import annotations
 import errno
 import functools
 import socket
+from collections.abc import Iterable
 
 from decnet import stack
 from decnet.errors import WorldError
 from decnet.spec.resources import Stack
-from decnet.world import bpf, filters, messages, sysctls
-from decnet.world.netlink import DEFAULT, AddressSeen, LinkSeen, Socket
-
-_SILENT = "8"
-"""arp_ignore: answer for no address of this host."""
+from decnet.world import bpf, filters, messages
+from decnet.world.netlink import DEFAULT, LinkSeen, Socket
 
 
 @functools.cache
@@ -24,27 +22,35 @@ def _programs() -> bpf.Programs:
     return bpf.Programs()
 
 
-def hush(name: str) -> None:
-    """Let nobody find an interface of this thread's namespace, until `put` has been there."""
-    sysctls.write(f"net.ipv4.conf.{name}.arp_ignore", _SILENT)
-
-
-def put(wanted: Stack, value: bytes | None, group: int) -> None:
+def put(wanted: Stack, value: bytes | None, group: int, addresses: Iterable[str] = ()) -> None:
     """Give the interface of this thread's namespace that belongs to ``group`` its personality, in place of any other.
 
-    Where the machine cannot do it the decoy goes on with its sysctls, and `decnet.world.filters.obstacle` says why. Raises
+    ``addresses`` are those it will have, beside those it has. On an interface that is down it takes 1 ms, on one that is
+    up eight: the kernel waits until no packet is on its way (dev_deactivate). Where the machine cannot do it the decoy goes on with its sysctls, and `decnet.world.filters.obstacle` says why. Raises
     `WorldError` without a ``value``, `NetlinkError`.
     """
     with Socket() as kernel:
         link = next((seen for seen in kernel.links() if seen.group == group), None)
         if link is None:
             return  # a namespace without a link answers nobody
-        if wanted.personality:
-            if value is None:
-                raise WorldError(f"{wanted.id}: no personality given")
-            _attach(kernel, link, int(wanted.personality, 16), value)
-        _bound(kernel, link, wanted.window)
-    sysctls.write(f"net.ipv4.conf.{link.name}.arp_ignore", "0")
+        if not wanted.personality or filters.obstacle():
+            return
+        if value is None:
+            raise WorldError(f"{wanted.id}: no personality given")
+        own = [one.address for one in kernel.addresses(socket.AF_UNSPEC) if one.ifindex == link.ifindex]
+        class_id = int(wanted.personality, 16)
+        loaded = _programs().loaded()
+        for address in {*own, *addresses}:
+            loaded.put(_key(class_id, address), value)
+        _attach(kernel, link, loaded, class_id)
+
+
+def bound(wanted: Stack, group: int) -> None:
+    """Bring the IPv4 routes of that interface to the window that it is to have."""
+    with Socket() as kernel:
+        link = next((seen for seen in kernel.links() if seen.group == group), None)
+        if link is not None:
+            _bound(kernel, link, wanted.window)
 
 
 def drop(gone: Stack, group: int) -> None:
@@ -53,19 +59,13 @@ def drop(gone: Stack, group: int) -> None:
         return
     with Socket() as kernel:
         ours = {seen.ifindex for seen in kernel.links() if seen.group == group}
-        addresses = [one for one in kernel.addresses(socket.AF_UNSPEC) if one.ifindex in ours]
+        addresses = [one.address for one in kernel.addresses(socket.AF_UNSPEC) if one.ifindex in ours]
     loaded = _programs().loaded()
     for one in addresses:
         loaded.drop(_key(int(gone.personality, 16), one))
 
 
-def _attach(kernel: Socket, link: LinkSeen, class_id: int, value: bytes) -> None:
-    if filters.obstacle():
-        return
-    loaded = _programs().loaded()
-    for one in kernel.addresses(socket.AF_UNSPEC):
-        if one.ifindex == link.ifindex:
-            loaded.put(_key(class_id, one), value)
+def _attach(kernel: Socket, link: LinkSeen, loaded: bpf.Loaded, class_id: int) -> None:
     version = stack.shipped().version
     descriptors = {"inbound": loaded.inbound, "outbound": loaded.outbound}
     made = [
@@ -81,8 +81,8 @@ def _attach(kernel: Socket, link: LinkSeen, class_id: int, value: bytes) -> None
         raise error
 
 
-def _key(class_id: int, seen: AddressSeen) -> bytes:
-    return stack.key(class_id, seen.address.partition("/")[0])
+def _key(class_id: int, address: str) -> bytes:
+    return stack.key(class_id, address.partition("/")[0])
 
 
 def _bound(kernel: Socket, link: LinkSeen, window: int) -> None:
