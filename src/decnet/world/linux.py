@@ -165,11 +165,13 @@ class LinuxWorld:
         self._acts.await_personalities(awaited)
         needed = Counter((one.process, one.bounds) for one in made if isinstance(one, Service))
         crowded = [process for process, services in needed.items() if services >= _CROWD]
-        with ThreadPoolExecutor(_STARTS, thread_name_prefix="start") as pool:
-            for process in crowded:
-                pool.submit(self._processes.warm, *process)
-            yield
-        self._acts.await_personalities(frozenset())
+        try:
+            with ThreadPoolExecutor(_STARTS, thread_name_prefix="start") as pool:
+                for process in crowded:
+                    pool.submit(self._processes.warm, *process)
+                yield
+        finally:
+            self._acts.await_personalities(frozenset())
 
     def create(self, resource: Resource, content: bytes | None = None) -> None:
         """See `World.create`."""
