@@ -144,17 +144,8 @@ class Witness:
         )
 
     def _stumble(self, error: Exception) -> None:
-        place, data = self._place, {"error": type(error).__name__, "text": str(error), "where": where(error)}
-        self._budget.offer(
-            Event.of(
-                EventType.ERROR,
-                data,
-                ts=now(),
-                network=place.network,
-                decoy=place.decoy,
-                service=place.service,
-            )
-        )
+        data = {"error": type(error).__name__, "text": str(error), "where": where(error)}
+        self._budget.offer(self._place.error(data))
 
     def _see(self, packet: bytes) -> None:
         for change in self._flows.see(packet, self._loop.time()):

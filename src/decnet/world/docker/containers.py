@@ -7,7 +7,6 @@ and moves in (`decnet.decoy.cell`), so an image needs nothing of ours, and nothi
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import time
 from collections.abc import Iterable, Iterator
@@ -179,7 +178,7 @@ def _make(engine: Engine, network: str, decoy: Decoy, made_of: Container, user: 
             user=f"{user}:{user}",
             working_dir=_HOME,
             entrypoint=[],
-            environment=list(_environment(engine, image)),  # without a value: they are left out
+            environment=list(images.environment(engine, image)),  # without a value: they are left out
             labels={
                 labels.NETWORK: network,
                 labels.DECOY: decoy.name,
@@ -193,11 +192,6 @@ def _make(engine: Engine, network: str, decoy: Decoy, made_of: Container, user: 
     api.start(created["Id"])
     found: Handle = engine.client.containers.get(created["Id"])
     return found
-
-
-@functools.lru_cache(maxsize=64)
-def _environment(engine: Engine, image: str) -> tuple[str, ...]:
-    return images.environment(engine, image)
 
 
 def _mac(engine: Engine, made_of: Container) -> tuple[str | None, str | None]:
