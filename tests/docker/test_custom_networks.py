@@ -117,6 +117,17 @@ def test_what_it_prints_and_who_comes_is_told(engine, decnet, file):
     assert line["data"] == {"text": "heard hi"}
 
 
+def test_what_it_prints_to_stderr_is_told_as_such(engine, decnet, file):
+    written = file("honey")
+    shell = 'exec = sh -c "echo oops >&2; exec perl /srv/server 8080"'
+    written.write_text(written.read_text().replace("exec = perl /srv/server 8080", shell))
+    decnet("apply", "--yes", written)
+    assert says() == "hello 0"
+    eventually(lambda: len(told(decnet, "--type", "log")) == 2, seconds=10)
+    data = [event["data"] for event in told(decnet, "--type", "log")]
+    assert data == [{"text": "oops", "stream": "stderr"}, {"text": "heard hi"}]
+
+
 def test_lines_are_told_once_whoever_dies(engine, decnet, file):
     decnet("apply", "--yes", file("honey"))
     assert says() == "hello 0"

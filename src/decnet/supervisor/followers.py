@@ -15,14 +15,14 @@ import time
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from decnet.decoy.protocol import Notice
+from decnet.decoy.protocol import STREAMS, Notice
 from decnet.world import namespaces, wire
 
 if TYPE_CHECKING:
     from decnet.world.docker.logs import Pump
 
 LINK = "eth0"
-KINDS = ("log", "packets")
+KINDS = (*STREAMS, "packets")
 _LEAST_SECONDS = 0.5
 """A source is asked for again at the earliest after this."""
 _MOST = 4096
@@ -68,7 +68,7 @@ class Followers:
     @property
     def logs(self) -> bool:
         """Whether any custom service is followed."""
-        return any(kind == "log" for _, _, kind in self._open)
+        return any(kind in STREAMS for _, _, kind in self._open)
 
     def close(self) -> None:
         """End all."""
@@ -76,10 +76,11 @@ class Followers:
             self._drop(name)
 
     def _begin(self, notice: Notice, out: socket.socket) -> Pump | _Relay:
-        if notice.proto == "log":
+        if notice.proto in STREAMS:
             from decnet.world.docker.logs import Pump  # noqa: PLC0415 (loads the SDK: most do without)
 
-            return Pump(self._network, notice.decoy, notice.service, _seconds(notice.since), out)
+            since = _seconds(notice.since)
+            return Pump(self._network, notice.decoy, notice.service, notice.proto, since, out)
         fd = os.open(namespaces.path(self._network, notice.decoy), os.O_RDONLY | os.O_CLOEXEC)
         try:
             return _Relay(wire.hearing(fd, LINK, notice.ports), out)
