@@ -34,16 +34,19 @@ def made(
 ) -> tuple[Custom, bytes]:
     """A custom service and its content. ``carrier`` is the image (tag, id) of its decoy's container.
 
-    Which image a name stands for is what the engine says now; while it says nothing, what it said when it was applied.
+    Under ``netns`` a command without an image is a program of the host. Which image a name stands for is what the engine says now; while it says nothing, what it said when it was applied.
     """
     found = one.program
-    if not found.image:
+    sandbox = not docker and not found.image
+    if sandbox:
+        found = dataclasses.replace(found, hostname=decoy.hostname)
+    elif not found.image:
         found = dataclasses.replace(found, image=carrier[0], image_id=carrier[1])
     elif found.image in images:
         found = dataclasses.replace(found, image_id=images[found.image])
     ports = tuple(sorted((port.number, port.proto) for port in one.ports))
-    resource = Custom(decoy.name, one.name, ports, "", process, decoy.limits, docker=docker)
-    if found.image not in images and not found.image_id:
+    resource = Custom(decoy.name, one.name, ports, "", process, decoy.limits, docker=docker, sandbox=sandbox)
+    if found.image and found.image not in images and not found.image_id:
         found = _as_applied(resource, found, saved)
     content, digest = program.encode(found)
     return dataclasses.replace(resource, bundle=digest), content

@@ -13,10 +13,11 @@ import os
 import socket
 import time
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from decnet.decoy.protocol import STREAMS, Notice
-from decnet.world import namespaces, wire
+from decnet.world import namespaces, sandboxes, wire
 
 if TYPE_CHECKING:
     from decnet.world.docker.logs import Pump
@@ -35,9 +36,10 @@ _Name = tuple[str, str, str]
 class Followers:
     """The sources of one network, by decoy, service and kind: a new one takes the place of the old."""
 
-    def __init__(self, network: str) -> None:
+    def __init__(self, network: str, run_dir: Path) -> None:
         self._network = network
-        self._open: dict[_Name, tuple[int, Pump | _Relay]] = {}
+        self._run_dir = run_dir
+        self._open: dict[_Name, tuple[int, Pump | _Relay | None]] = {}
         self._asked: dict[_Name, float] = {}
 
     def open(self, pid: int, notice: Notice) -> socket.socket:
@@ -49,6 +51,11 @@ class Followers:
             raise OSError(errno.EAGAIN, "too many at once")
         self._asked[name] = now
         self._drop(name)
+        if notice.proto in STREAMS:
+            fd = sandboxes.follow(self._run_dir, *name, notice.since)
+            if fd is not None:  # whoever asked has it alone: what is printed does not come by here
+                self._open[name] = pid, None
+                return socket.socket(fileno=fd)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             self._open[name] = pid, self._begin(notice, ours)
@@ -67,8 +74,8 @@ class Followers:
 
     @property
     def logs(self) -> bool:
-        """Whether any custom service is followed."""
-        return any(kind in STREAMS for _, _, kind in self._open)
+        """Whether a custom service of the engine's is followed."""
+        return any(kind in STREAMS and source is not None for (_, _, kind), (_, source) in self._open.items())
 
     def close(self) -> None:
         """End all."""

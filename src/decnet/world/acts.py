@@ -17,6 +17,7 @@ from decnet.spec.resources import Custom, Decoy, Driver, Lan, Link, Resource, Se
 from decnet.world import firewall, lans, links, names, namespaces, observe, refusal, sockets, sysctls, vlans
 from decnet.world.netlink import Socket
 from decnet.world.processes import Processes
+from decnet.world.sandboxes import Sandboxes
 from decnet.world.shipping import Shipper
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Acts:
         network: str,
         kernel: Socket,
         processes: Processes,
+        sandboxes: Sandboxes,
         shipper: Shipper,
         docker: Callable[[], Docker],
     ) -> None:
@@ -42,6 +44,7 @@ class Acts:
         self._group = names.group(network)
         self._kernel = kernel
         self._processes = processes
+        self._sandboxes = sandboxes
         self._shipper = shipper
         self._docker = docker
 
@@ -65,7 +68,7 @@ class Acts:
                     self._serve(resource, content)
                 case Custom():
                     self._attend(resource)
-                    self._docker().serve(resource, content)
+                    (self._sandboxes if resource.sandbox else self._docker()).serve(resource, content)
                 case Sink():
                     self._shipper.serve(resource, content)
 
@@ -105,7 +108,7 @@ class Acts:
                 case Stack():
                     pass  # goes with the namespace: what the kernel had before is nobody's business any more
                 case Custom():
-                    self._docker().stop(resource)
+                    (self._sandboxes if resource.sandbox else self._docker()).stop(resource)
                     self._processes.ask(resource.process, Request("stop", resource.decoy, resource.name))
                     self._processes.unmark(resource.decoy, resource.name)
                 case Service():
@@ -118,6 +121,7 @@ class Acts:
 
         The shipper goes last, so that it ships what they, and whoever took all this away, wrote in the end.
         """
+        self._sandboxes.quit_all()
         self._processes.quit_all()
         take_containers()
         decoys = namespaces.decoys(self._network)
@@ -155,6 +159,7 @@ class Acts:
 
         if not namespaces.exists(self._network, decoy.name):
             self._processes.drop(decoy.name)  # sockets of a namespace that lost its name answer nobody
+            self._sandboxes.drop(decoy.name)
         if decoy.container:
             self._docker().run(decoy, content, prepare)
         else:
@@ -170,6 +175,7 @@ class Acts:
         if gone.container:
             self._docker().remove(decoy)  # and its process with it
             self._processes.forget(decoy)
+        self._sandboxes.drop(decoy)
         self._processes.drop(decoy)
         if namespaces.exists(self._network, decoy):
             with namespaces.opened(self._network, decoy) as fd:
