@@ -6,7 +6,9 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from decnet.engine.placement import is_alone
 from decnet.ini.values import Size
+from decnet.services.limits import Bounds
 from decnet.spec import Custom as CustomSpec
 from decnet.spec import Decoy as DecoySpec
 from decnet.spec import program
@@ -45,7 +47,10 @@ def made(
     elif found.image in images:
         found = dataclasses.replace(found, image_id=images[found.image])
     ports = tuple(sorted((port.number, port.proto) for port in one.ports))
-    resource = Custom(decoy.name, one.name, ports, "", process, decoy.limits, docker=docker, sandbox=sandbox)
+    bounds = decoy.bounds if is_alone(process) else Bounds()
+    resource = Custom(
+        decoy.name, one.name, ports, "", process, decoy.limits, bounds, docker=docker, sandbox=sandbox
+    )
     if found.image and found.image not in images and not found.image_id:
         found = _as_applied(resource, found, saved)
     content, digest = program.encode(found)

@@ -213,6 +213,8 @@ class Custom:
     bundle: str = _field(Policy.RESTART)
     process: int = _field(Policy.RESTART, 0)
     limits: Limits = _field(Policy.LIVE, Limits())
+    bounds: Bounds = _field(Policy.LIVE, Bounds())
+    """Those of the decoy process, or of its decoy's container; processors hold of its own container too."""
     healthy: bool = _field(Policy.RESTART, True)
     docker: bool = _field(Policy.COMPUTED, False)
     """Whether that process is in its decoy's container."""

@@ -79,6 +79,10 @@ class Acts:
         if isinstance(resource, Custom):
             with refusal.explained(resource):
                 self._attend(resource)
+                if "bounds" in fields:
+                    self._bound(resource, anew=True)
+                    if not resource.sandbox:
+                        self._docker().bound_custom(resource)
             return
         if isinstance(resource, Decoy):
             self._contain(resource)
@@ -250,7 +254,7 @@ class Acts:
         if error_text:
             raise WorldError(f"{service.id}: {error_text}")
 
-    def _bound(self, service: Service, *, anew: bool = False) -> None:
+    def _bound(self, service: Service | Custom, *, anew: bool = False) -> None:
         """See that what serves it has its bounds, or has none ``anew``, and is in its container where there is one."""
         if not service.docker:
             self._processes.bound(service.process, service.bounds)
@@ -261,8 +265,7 @@ class Acts:
 
     def _attend(self, custom: Custom) -> None:
         """Have its decoy process tell of a custom service, from before it runs on."""
-        if custom.docker:
-            self._processes.put_inside(custom.process, custom.decoy, self._docker().pid(custom.decoy))
+        self._bound(custom)
         inside = observe.look_inside(self._network, {custom.decoy: ()})
         if custom.decoy not in inside:
             raise WorldError(f"{custom.id}: its decoy has no namespace", hint="plan and apply again")

@@ -147,7 +147,9 @@ class LinuxWorld:
             found = dataclasses.replace(one, process=process)
             wanted = view.expected.get(found.id)
             if isinstance(wanted, Custom):
-                found = dataclasses.replace(found, limits=wanted.limits, docker=wanted.docker)
+                found = dataclasses.replace(
+                    found, limits=wanted.limits, bounds=wanted.bounds, docker=wanted.docker
+                )
             view.add(found)
 
     def _contained(self) -> Iterator[Custom]:

@@ -26,7 +26,7 @@ from decnet.world.docker import images, labels, networks
 from decnet.world.docker.engine import MAC_OF_ENDPOINT, Engine, explained
 
 COMMAND = ("sleep", "infinity")
-_PERIOD = 100_000
+PERIOD = 100_000
 _GONE_SECONDS = 30.0
 _HOME = "/"
 _LINK = "eth0"
@@ -107,11 +107,11 @@ def bound(engine: Engine, network: str, decoy: str, bounds: Bounds) -> None:
         if there is None:
             return
         host = there.attrs["HostConfig"]
-        memory, quota = bounds.memory, int(bounds.cpu * _PERIOD)
+        memory, quota = bounds.memory, int(bounds.cpu * PERIOD)
         if host["Memory"] and not memory:  # an engine takes no bound of memory away
             memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         if (host["Memory"], max(0, host["CpuQuota"])) != (memory, quota):
-            there.update(mem_limit=memory, memswap_limit=memory, cpu_period=_PERIOD, cpu_quota=quota or -1)
+            there.update(mem_limit=memory, memswap_limit=memory, cpu_period=PERIOD, cpu_quota=quota or -1)
 
 
 def is_plugged(pid: int) -> bool:
