@@ -21,7 +21,7 @@ from decnet.errors import StoreAway, StoreError
 from decnet.events import EventType, read
 from decnet.events.reader import Filter
 from decnet.events.store import Intake, Limits, Source, Wanted, address, get_repository, schema, upgrade
-from decnet.events.store.queries import cover
+from decnet.events.store.times import cover
 from tests.events.store import traffic
 
 STEP = 50_000

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine, delete, func, select, text
 
 from decnet.events.store import schema
-from decnet.events.store.queries import numbers_between
+from decnet.events.store.times import numbers_between
 from decnet.events.store.values import Pruned
 from decnet.events.store.writer import hold
 

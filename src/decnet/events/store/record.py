@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -101,7 +102,14 @@ def moment_of(micros: int) -> datetime:
 
 def stamp(micros: int) -> str:
     """As in an event: ISO 8601 with microseconds and ``Z``."""
-    return moment_of(micros).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    second, rest = divmod(micros, 1_000_000)
+    return f"{_second(second)}.{rest:06d}Z"
+
+
+@lru_cache(maxsize=1024)
+def _second(second: int) -> str:
+    """A Unix second as text: many events share one."""
+    return moment_of(second * 1_000_000).isoformat()[:19]
 
 
 def _inert(data: Mapping[str, Any]) -> tuple[dict[str, Any], str]:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine
 
 from decnet.errors import StoreError
 from decnet.events.spool import Place
-from decnet.events.store import people, prune, queries, upgrade, values, writer
+from decnet.events.store import pages, people, prune, times, totals, upgrade, values, writer
 from decnet.events.store.address import Address, address
 from decnet.events.store.database import connect, told
 from decnet.events.store.record import Record
@@ -80,7 +80,7 @@ class Repository:
         """A page of events, the newest first; of ``wanted.after`` alone, the oldest first."""
         ascending = wanted.after is not None and wanted.before is None
         with self._connection() as connection:
-            return queries.events(connection, wanted, limit, oldest_first=ascending)
+            return pages.events(connection, wanted, limit, oldest_first=ascending)
 
     def every(self, wanted: values.Wanted = _ALL) -> Iterator[values.Stored]:
         """All events, oldest first, a page at a time: what comes meanwhile is among them."""
@@ -88,7 +88,7 @@ class Repository:
         while True:
             page = replace(wanted, after=after)
             with self._connection() as connection:
-                found = queries.events(connection, page, values.MOST, oldest_first=True)
+                found = pages.events(connection, page, values.MOST, oldest_first=True)
             if not found:
                 return
             yield from found
@@ -97,13 +97,13 @@ class Repository:
     def span(self) -> tuple[int, int]:
         """Numbers of the oldest and the newest event; (0, 0) without any."""
         with self._connection() as connection:
-            low, high = queries.numbers_between(connection, None, None)
+            low, high = times.numbers_between(connection, None, None)
         return low or 0, high or 0
 
     def event(self, uid: str) -> values.Stored | None:
         """An event by its id."""
         with self._connection() as connection:
-            return queries.event(connection, uid)
+            return pages.event(connection, uid)
 
     def sessions(
         self, limit: int = 50, before: int | None = None, *, decoy: str = "", src_ip: str = ""
@@ -152,19 +152,19 @@ class Repository:
     def decoys(self) -> list[values.Decoy]:
         """Every decoy that events are of."""
         with self._connection() as connection:
-            return queries.decoys(connection)
+            return totals.decoys(connection)
 
     def stats(self) -> values.Stats:
         """Totals."""
         with self._connection() as connection:
-            return queries.stats(connection)
+            return totals.stats(connection)
 
     def histogram(
         self, since: int, until: int, width: int = 3600, networks: tuple[str, ...] = ()
     ) -> list[values.Bar]:
         """Events by span of time and type; times in microseconds, ``width`` in seconds, a multiple of 60."""
         with self._connection() as connection:
-            return queries.histogram(connection, since, until, width, networks)
+            return totals.histogram(connection, since, until, width, networks)
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:
