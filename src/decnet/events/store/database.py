@@ -139,6 +139,7 @@ def _opened(path: Path, *, writing: bool) -> sqlite3.Connection:
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
     connection.execute("PRAGMA journal_mode = WAL")
+
     connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
     # A power cut may lose the last batches, and with each its place in the log: they are taken in again.
     connection.execute("PRAGMA synchronous = NORMAL")

@@ -110,7 +110,8 @@ def _add(batch: Batch, one: Record, seq: int) -> None:
         _sum(batch.services, (where, one.service), seq, ts)
     if one.src_ip:
         parts.append(_sum(batch.attackers, one.src_ip, seq, ts))
-        _sum(batch.contacts, (one.src_ip, where), seq, ts)
+        if one.decoy:
+            _sum(batch.contacts, (one.src_ip, where), seq, ts)
     if one.session:
         parts.append(_sum(batch.sessions, one.session, seq, ts))
         if one.session not in batch.origins:

@@ -113,7 +113,6 @@ def artifact(connection: Connection, sha256: str) -> Artifact | None:
 def _met(connection: Connection, keys: list[int]) -> dict[int, int]:
     statement = (
         select(_contact.c.attacker, func.count())
-        .join(_decoy, and_(_decoy.c.id == _contact.c.decoy, _decoy.c.name != ""))
         .where(_contact.c.attacker.in_(keys))
         .group_by(_contact.c.attacker)
     )
