@@ -6,7 +6,7 @@ import os
 import sqlite3
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -112,12 +112,18 @@ def _begin(connection: Connection, statement: str) -> None:
 
 
 def _own(path: Path) -> None:
-    """Make the file where there is none: it holds passwords, so it is its owner's only (its -wal and -shm follow)."""
+    """Make the file where there is none: it holds passwords, so it is its owner's only (its -wal and -shm follow).
+
+    A file as it should be is not opened: to close it would let go of the locks that this process has on it (fcntl(2)).
+    """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with suppress(FileNotFoundError):
+        mode = path.lstat().st_mode
+        if stat.S_ISREG(mode) and not mode & 0o077:
+            return
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        if stat.S_IMODE(os.fstat(handle).st_mode) & 0o077:
-            os.fchmod(handle, 0o600)
+        os.fchmod(handle, 0o600)
     finally:
         os.close(handle)
 
@@ -139,7 +145,6 @@ def _opened(path: Path, *, writing: bool) -> sqlite3.Connection:
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
     connection.execute("PRAGMA journal_mode = WAL")
-
     connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
     # A power cut may lose the last batches, and with each its place in the log: they are taken in again.
     connection.execute("PRAGMA synchronous = NORMAL")

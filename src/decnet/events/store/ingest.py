@@ -110,8 +110,8 @@ class Intake:
             return False
         found = list(records(entry.line for entry in entries))
         spool.settle(entries[-1].mark, len(found))
+        cabinet.keep(found)  # first: what is in the store is not looked at again
         taken = self.repository.take(self.source, found, spool.place)
-        cabinet.keep(found)
         self.recap.add(taken, len(entries) - len(found))
         self.watch(len(entries))
         return True

@@ -11,6 +11,7 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import BigInteger, Column, ColumnElement, Connection, Select, and_, select, true
 
+from decnet.errors import StoreError
 from decnet.events.schema import Event, EventType
 from decnet.events.store import schema
 from decnet.events.store.record import stamp
@@ -169,7 +170,7 @@ def _stored(
         Event(
             _uuid(uid.hex()),
             stamp(ts),
-            EventType(kind),
+            _kind(kind),
             network,
             decoy or "",
             service,
@@ -183,6 +184,16 @@ def _stored(
             v,
         ),
     )
+
+
+def _kind(name: str) -> EventType:
+    try:
+        return EventType(name)
+    except ValueError:
+        raise StoreError(
+            f"the store has events of a type that this release does not know: {name}",
+            hint="use the newer release that wrote them",
+        ) from None
 
 
 def _uuid(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -145,8 +146,8 @@ class Stats:
     artifacts: int
     first_seen: int
     last_seen: int
-    types: dict[str, int]
-    services: dict[str, int]
+    types: Mapping[str, int]
+    services: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
