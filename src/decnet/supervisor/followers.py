@@ -13,16 +13,17 @@ import os
 import socket
 import time
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from decnet.decoy.protocol import Notice
-from decnet.world import namespaces, wire
+from decnet.decoy.protocol import STREAMS, Notice
+from decnet.world import namespaces, sandboxes, wire
 
 if TYPE_CHECKING:
     from decnet.world.docker.logs import Pump
 
 LINK = "eth0"
-KINDS = ("log", "packets")
+KINDS = (*STREAMS, "packets")
 _LEAST_SECONDS = 0.5
 """A source is asked for again at the earliest after this."""
 _MOST = 4096
@@ -35,9 +36,10 @@ _Name = tuple[str, str, str]
 class Followers:
     """The sources of one network, by decoy, service and kind: a new one takes the place of the old."""
 
-    def __init__(self, network: str) -> None:
+    def __init__(self, network: str, run_dir: Path) -> None:
         self._network = network
-        self._open: dict[_Name, tuple[int, Pump | _Relay]] = {}
+        self._run_dir = run_dir
+        self._open: dict[_Name, tuple[int, Pump | _Relay | None]] = {}
         self._asked: dict[_Name, float] = {}
 
     def open(self, pid: int, notice: Notice) -> socket.socket:
@@ -49,6 +51,11 @@ class Followers:
             raise OSError(errno.EAGAIN, "too many at once")
         self._asked[name] = now
         self._drop(name)
+        if notice.proto in STREAMS:
+            fd = sandboxes.follow(self._run_dir, *name, notice.since)
+            if fd is not None:  # whoever asked has it alone: what is printed does not come by here
+                self._open[name] = pid, None
+                return socket.socket(fileno=fd)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             self._open[name] = pid, self._begin(notice, ours)
@@ -67,8 +74,8 @@ class Followers:
 
     @property
     def logs(self) -> bool:
-        """Whether any custom service is followed."""
-        return any(kind == "log" for _, _, kind in self._open)
+        """Whether a custom service of the engine's is followed."""
+        return any(kind in STREAMS and source is not None for (_, _, kind), (_, source) in self._open.items())
 
     def close(self) -> None:
         """End all."""
@@ -76,10 +83,11 @@ class Followers:
             self._drop(name)
 
     def _begin(self, notice: Notice, out: socket.socket) -> Pump | _Relay:
-        if notice.proto == "log":
+        if notice.proto in STREAMS:
             from decnet.world.docker.logs import Pump  # noqa: PLC0415 (loads the SDK: most do without)
 
-            return Pump(self._network, notice.decoy, notice.service, _seconds(notice.since), out)
+            since = _seconds(notice.since)
+            return Pump(self._network, notice.decoy, notice.service, notice.proto, since, out)
         fd = os.open(namespaces.path(self._network, notice.decoy), os.O_RDONLY | os.O_CLOEXEC)
         try:
             return _Relay(wire.hearing(fd, LINK, notice.ports), out)
