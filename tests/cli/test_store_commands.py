@@ -199,6 +199,8 @@ def test_pruning(folder):
 def test_what_is_wrong_is_told(folder):
     assert b"there is no store" in decnet("events", "export", code=1).stderr
     assert b"decnet ingest" in decnet("events", "export", code=1).stderr
+    assert b"there is no store" in decnet("events", "prune", "--older-than", "1d", code=1).stderr
+    assert not (folder / "events.db").exists()
     told = decnet("ingest", "lab", code=1, DECNET_DB_URL="postgresql://u:tiger@127.0.0.1:1/x").stderr
     assert b"Connection refused" in told
     assert b"tiger" not in told

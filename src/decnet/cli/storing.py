@@ -130,7 +130,7 @@ def prune(
     if older_than is None and larger_than is None:
         raise UsageError("say what goes", hint="--older-than 90d, --larger-than 2G, or both")
     with (
-        get_repository(state_dir, writing=True) as store,
+        get_repository(state_dir, writing=not dry_run, make=False) as store,
         ended_as_interrupted(),
         counting("pruning", None, shown=not as_json) as advance,
     ):

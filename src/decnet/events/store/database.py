@@ -29,13 +29,15 @@ _APPLICATION_ID = 0x6465_6576
 """``deev`` (sqlite.org/pragma.html, application_id)."""
 
 
-def connect(where: Address, *, writing: bool) -> Engine:
+def connect(where: Address, *, writing: bool, make: bool = True) -> Engine:
     """An engine. A writer of SQLite has one connection, opened now: it goes on when its path is out of reach.
 
     Raises `StoreError`.
     """
     with told(where):
         if where.path is not None:
+            if not (writing and make) and not where.path.exists():
+                raise StoreError(f"there is no store at {where}", hint="decnet ingest NETWORK makes it")
             return _sqlite(where.path, writing=writing)
         options: dict[str, Any] = {"connect_timeout": _CONNECT_SECONDS}
         if where.url.drivername.startswith("mariadb"):
@@ -94,8 +96,6 @@ def _sqlite(path: Path, *, writing: bool) -> Engine:
             "sqlite://", creator=lambda: connection, poolclass=StaticPool, hide_parameters=True
         )
     else:
-        if not path.exists():
-            raise StoreError(f"there is no store at {path}", hint="decnet ingest NETWORK makes it")
         engine = create_engine(
             "sqlite://",
             creator=lambda: _opened(path, writing=False),

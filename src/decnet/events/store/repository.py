@@ -172,14 +172,16 @@ class Repository:
             yield connection
 
 
-def get_repository(state_dir: Path, url: str | None = None, *, writing: bool = False) -> Repository:
+def get_repository(
+    state_dir: Path, url: str | None = None, *, writing: bool = False, make: bool = True
+) -> Repository:
     """The store at ``url``, else at DECNET_DB_URL, else in the state folder.
 
-    ``writing`` makes it where there is none, and brings its tables up to date; else it must be there, and nothing of it
-    can be changed. Raises `StoreError`.
+    ``writing`` makes it where there is none (unless ``make`` is not wanted), and brings its tables up to date; else it
+    must be there, and nothing of it can be changed. Raises `StoreError`.
     """
     where = address(state_dir, url)
-    engine = connect(where, writing=writing)
+    engine = connect(where, writing=writing, make=make)
     try:
         with told(where), engine.connect() as connection:
             if writing:
