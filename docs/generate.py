@@ -80,7 +80,7 @@ EVENT_TYPES = {
     ),
     EventType.STATE: (
         "the supervisor put something right, or could not",
-        "`state` (`repaired`, `drift`), `cause`, `heard`, and where there is one `resource` (of no decoy), `error`, `hint`",
+        "`state` (`repaired`, `reset`, `drift`), `cause`, `heard`, and where there is one `resource` (of no decoy), `error`, `hint`",
     ),
     EventType.APPLY: (
         "`apply` or `destroy` changed the network",

@@ -89,6 +89,11 @@ def target_argument(*, required: bool) -> Callable[[F], F]:
     return click.argument("target", metavar=metavar, required=required, shell_complete=_networks)
 
 
+def decoys_argument(function: F) -> F:
+    """Some decoys of a network that was applied."""
+    return click.argument("decoys", nargs=-1, metavar="[DECOY...]", shell_complete=_decoys)(function)
+
+
 def _decoys(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     from decnet.cli.completing import decoys
 

@@ -78,13 +78,17 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Custom:
-    """A service of the user's own on a decoy; ``spans`` by key, where the file says it."""
+    """A service of the user's own on a decoy; ``spans`` by key, where the file says it.
+
+    ``service`` is the one of ours whose real server it runs (``interaction = high``).
+    """
 
     name: str
     program: Program
     ports: tuple[Port, ...]
     span: Span
     spans: Mapping[str, Span] = field(default_factory=dict)
+    service: Service | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,11 @@ class Decoy:
     egress: tuple[str, ...] = ()
     """Connections it may open, as `decnet.spec.egress` writes them."""
     customs: tuple[Custom, ...] = ()
+
+    @property
+    def known(self) -> tuple[Service, ...]:
+        """Its services of our catalogue, whoever serves them."""
+        return (*self.services, *(one.service for one in self.customs if one.service))
 
     @property
     def word(self) -> str:

@@ -12,17 +12,14 @@ import errno
 import os
 import socket
 import time
-from datetime import datetime
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import Protocol
 
 from decnet.decoy.protocol import Notice
 from decnet.world import namespaces, wire
 
-if TYPE_CHECKING:
-    from decnet.world.docker.logs import Pump
-
 LINK = "eth0"
-KINDS = ("log", "packets")
+KINDS = ("log", "packets", "calls", "files")
 _LEAST_SECONDS = 0.5
 """A source is asked for again at the earliest after this."""
 _MOST = 4096
@@ -32,12 +29,16 @@ _RATE, _REST_SECONDS = 4000, 0.25
 _Name = tuple[str, str, str]
 
 
+class _Source(Protocol):
+    def close(self) -> None: ...
+
+
 class Followers:
     """The sources of one network, by decoy, service and kind: a new one takes the place of the old."""
 
     def __init__(self, network: str) -> None:
         self._network = network
-        self._open: dict[_Name, tuple[int, Pump | _Relay]] = {}
+        self._open: dict[_Name, tuple[int, _Source]] = {}
         self._asked: dict[_Name, float] = {}
 
     def open(self, pid: int, notice: Notice) -> socket.socket:
@@ -68,18 +69,33 @@ class Followers:
     @property
     def logs(self) -> bool:
         """Whether any custom service is followed."""
-        return any(kind == "log" for _, _, kind in self._open)
+        return any(kind in ("log", "calls") for _, _, kind in self._open)
+
+    def due(self) -> tuple[str, ...]:
+        """Decoys whose services of high interaction are to be made anew by now; each is told once."""
+        found = []
+        for (decoy, _, _), (_, source) in self._open.items():
+            at = getattr(source, "due", None)
+            if at is not None and at <= datetime.now(UTC):
+                source.due = None  # type: ignore[attr-defined]  # one that has a time
+                found.append(decoy)
+        return tuple(found)
 
     def close(self) -> None:
         """End all."""
         for name in list(self._open):
             self._drop(name)
 
-    def _begin(self, notice: Notice, out: socket.socket) -> Pump | _Relay:
+    def _begin(self, notice: Notice, out: socket.socket) -> _Source:
         if notice.proto == "log":
             from decnet.world.docker.logs import Pump  # noqa: PLC0415 (loads the SDK: most do without)
 
             return Pump(self._network, notice.decoy, notice.service, _seconds(notice.since), out)
+        if notice.proto in ("calls", "files"):
+            from decnet.world.docker import heard  # noqa: PLC0415 (as above)
+
+            begin = heard.Ears if notice.proto == "calls" else heard.Takings
+            return begin(self._network, notice.decoy, notice.service, out)
         fd = os.open(namespaces.path(self._network, notice.decoy), os.O_RDONLY | os.O_CLOEXEC)
         try:
             return _Relay(wire.hearing(fd, LINK, notice.ports), out)

@@ -140,10 +140,14 @@ class LinuxWorld:
             process = told.get((one.decoy, one.name))
             if process is None or Decoy(one.decoy).id not in view.resources:
                 continue
-            found = Custom(one.decoy, one.name, one.ports, one.content, process, healthy=one.healthy)
+            found = Custom(
+                one.decoy, one.name, one.ports, one.content, process, healthy=one.healthy, worn=one.worn
+            )
             wanted = view.expected.get(found.id)
             if isinstance(wanted, Custom):
-                found = dataclasses.replace(found, limits=wanted.limits, docker=wanted.docker)
+                found = dataclasses.replace(
+                    found, limits=wanted.limits, docker=wanted.docker, high=wanted.high
+                )
             view.add(found)
 
     def _sinks(self, view: View) -> tuple[Shipping, ...]:
