@@ -1,3 +1,4 @@
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,9 +24,16 @@ def archive() -> Path:
     return base_archive()
 
 
+@pytest.fixture(scope="session")
+def programs() -> Path | None:
+    """The archive with the engine to use: that of the release ``DECNET_TEST_ENGINE``, else the machine's own."""
+    release = os.environ.get("DECNET_TEST_ENGINE")
+    return base_archive(release, "docker.io", "procps") if release else None
+
+
 @pytest.fixture(scope="module")
-def daemon(archive: Path, lab: Lab) -> Iterator[Daemon]:
-    with daemon_of_a_module(archive) as started:
+def daemon(archive: Path, programs: Path | None, lab: Lab) -> Iterator[Daemon]:
+    with daemon_of_a_module(archive, programs) as started:
         yield started
 
 

@@ -26,29 +26,44 @@ SUITE = "bookworm"
 BASE = "debian:12"
 """What the distro profile ``debian`` names as its image."""
 HOST = "unix:///run/docker.sock"
+_INSIDE = ("unshare", "--mount", "sh", "-ec", 'cd "$0"; pivot_root . .; umount --lazy .; cd /; exec "$@"')
+"""Runs a command with another file system for its root. Not chroot(8): in that runc mounts volumes to other places."""
 
 
-def base_archive() -> Path:
-    """The file system of a minimal Debian 12, made at the first call (20 s). Skips where it cannot be made."""
+def base_archive(suite: str = SUITE, *packages: str) -> Path:
+    """The file system of a minimal Debian with these packages, made at the first call (20 s).
+
+    Skips where it cannot be made.
+    """
     CACHE.mkdir(parents=True, exist_ok=True)
-    archive = CACHE / f"{SUITE}.tar"
+    archive = CACHE / f"{'-'.join((suite, *packages))}.tar"
     with (CACHE / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not archive.exists():
             if shutil.which("mmdebstrap") is None:
                 pytest.skip("no mmdebstrap here to make a base image with")
             fresh = archive.with_suffix(".new.tar")
-            run("mmdebstrap", "--quiet", "--variant=minbase", SUITE, str(fresh), timeout=300)
+            command = [
+                "mmdebstrap",
+                "--quiet",
+                "--variant=minbase",
+                *(f"--include={one}" for one in packages),
+            ]
+            run(*command, suite, str(fresh), timeout=300)
             fresh.rename(archive)
     return archive
 
 
 class Daemon:
-    """An engine in this thread's namespaces, on ``/run/docker.sock``, which keeps its things in ``data``."""
+    """An engine in this thread's namespaces, on ``/run/docker.sock``, which keeps its things in ``data``.
 
-    def __init__(self, data: Path) -> None:
+    With ``programs`` it is the one of that file system and not the machine's.
+    """
+
+    def __init__(self, data: Path, programs: Path | None = None) -> None:
         self._log = data / "dockerd.log"
         self._command = (
+            *((*_INSIDE, str(programs)) if programs else ()),
             "dockerd",
             f"--data-root={data / 'root'}",
             "--exec-root=/run/docker-exec",
@@ -89,14 +104,26 @@ def client_of(seconds: int) -> Iterator[docker.DockerClient]:
         yield client
 
 
+def _unpacked(archive: Path, data: Path) -> Path:
+    """A file system whose programs see the lab's devices, namespaces, files and ``data``."""
+    root = data / "programs"
+    root.mkdir()
+    run("mount", "--bind", str(root), str(root))  # the engine mounts its root anew, which must be a mount
+    run("tar", "--extract", f"--file={archive}", f"--directory={root}", timeout=120)
+    for folder in ("/proc", "/sys", "/dev", "/run", "/tmp", str(data)):
+        (root / folder.strip("/")).mkdir(parents=True, exist_ok=True)
+        run("mount", "--rbind" if folder != str(data) else "--bind", folder, str(root / folder.strip("/")))
+    return root
+
+
 @contextlib.contextmanager
-def daemon_of_a_module(archive: Path) -> Iterator[Daemon]:
-    """The engine of a test module, with the base image in it."""
+def daemon_of_a_module(archive: Path, programs: Path | None = None) -> Iterator[Daemon]:
+    """The engine of a test module, with the base image in it; the one in the archive ``programs`` where that is given."""
     if shutil.which("dockerd") is None:
         pytest.skip("no dockerd here")
     data = Path(tempfile.mkdtemp(prefix="decnet-docker-", dir="/var/tmp"))
     before = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("DOCKER_")}
-    daemon = Daemon(data)
+    daemon = Daemon(data, _unpacked(programs, data) if programs else None)
     try:
         daemon.start()
         repository, _, tag = BASE.partition(":")

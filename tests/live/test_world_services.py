@@ -19,7 +19,7 @@ import pytest
 from decnet.decoy.protocol import ServiceBundle
 from decnet.errors import WorldError
 from decnet.services.service import Facts
-from decnet.world import Decoy, Driver, Lan, Link, Service, names, namespaces, sockets
+from decnet.world import Decoy, Driver, Lan, Link, Service, names, namespaces, sockets, spawn
 from decnet.world.linux import LinuxWorld
 from tests.live.lab import Lab, eventually, run
 
@@ -209,6 +209,38 @@ def test_each_number_is_a_process_of_its_own_started_once(office, lab):
         list(pool.map(lambda service: office.create(service, content(service)), wanted))
     assert services(office) == set(wanted)
     assert len(lab.processes()) == 2
+
+
+def test_two_commands_that_start_one_process_have_it_once(office, lab):
+    spawners = [spawn.Spawner("office", RUN, EVENTS, STANDIN) for _ in range(4)]
+    with ThreadPoolExecutor(len(spawners)) as pool:
+        list(pool.map(lambda one: one.spawn(0), spawners))
+    assert len(lab.processes()) == 1
+    office.create(HTTP, content(HTTP))
+    assert len(lab.processes()) == 1
+    for one in spawners:
+        one.close()
+
+
+def test_one_that_dies_while_it_starts_takes_nobodys_address(office, lab):
+    """The starter of the first knows of its end after another was started."""
+    first = spawn.Spawner(
+        "office", RUN, EVENTS, (sys.executable, "-c", "import time; time.sleep(1); print(flush=True)")
+    )
+    second = spawn.Spawner("office", RUN, EVENTS, STANDIN)
+
+    def fail() -> None:
+        with pytest.raises(WorldError, match="did not start"):
+            first.spawn(0)
+
+    with ThreadPoolExecutor(2) as pool:
+        failing = pool.submit(fail)
+        eventually(lambda: lab.processes() != [])
+        pool.submit(second.spawn, 0).result()
+        failing.result()
+    office.create(HTTP, content(HTTP))
+    assert len(lab.processes()) == 1
+    second.close()
 
 
 def test_a_service_in_another_process_is_taken_over(office):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import select
 import signal
@@ -51,10 +52,18 @@ class Spawner:
         self._lock = threading.Lock()
 
     def spawn(self, number: int) -> None:
-        """Start process ``number`` and wait until it listens. Raises `WorldError` with its last words when it dies."""
+        """Start process ``number`` unless it listens, and wait until it does.
+
+        A command and the supervisor may be about to start the same one: the second finds it started. Raises `WorldError`
+        with its last words when it dies.
+        """
         self.reap()
         prepare_folder(self._run_dir)
         with contextlib.ExitStack() as stack:
+            # A descriptor of our own, since the process has the other one, and with it would have the lock.
+            fcntl.flock(open_log(stack, self._run_dir / f"process-{number}.log"), fcntl.LOCK_EX)
+            if self._listens(number):
+                return
             control = bound(stack, self._run_dir, control_path(self._run_dir, number).name)
             events = _events(stack, self._events_dir, names.uid(self._network))
             log = open_log(stack, self._run_dir / f"process-{number}.log")
@@ -68,6 +77,16 @@ class Spawner:
                     end = self._begin(number, control, events, told, log)
             if not is_ready(ready):
                 self._give_up(end, number, log)
+
+    def _listens(self, number: int) -> bool:
+        try:
+            connection = connected(self._run_dir, control_path(self._run_dir, number).name, _READY_SECONDS)
+        except BlockingIOError:  # too busy to let one more in
+            return True
+        if connection is None:
+            return False
+        connection.close()
+        return True
 
     def close(self) -> None:
         """Let go of what was started."""

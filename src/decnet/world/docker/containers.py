@@ -55,7 +55,7 @@ def create(engine: Engine, network: str, decoy: Decoy, made_of: Container, user:
     """Have a decoy's container run, made anew if it is of something else; its first process. Raises `WorldError`."""
     with explained(str(decoy.id)):
         there = find(engine, network, decoy.name)
-        if there is not None and labels.of(there.attrs).get(labels.CONTENT) != decoy.container:
+        if there is not None and not _can_stay(engine, network, there, decoy, made_of):
             there.remove(force=True, v=True)
             there = None
         if there is None:
@@ -150,13 +150,31 @@ def _all(engine: Engine, network: str) -> Iterable[dict[str, Any]]:
     return selected
 
 
+def _can_stay(engine: Engine, network: str, there: Handle, decoy: Decoy, made_of: Container) -> bool:
+    """Whether a container is made of what it should be, and can have its address and MAC again if it lost them.
+
+    From API 1.44 on an engine forgets the MAC with the network and gives it another when it is put back
+    (moby/moby#48192).
+    """
+    if labels.of(there.attrs).get(labels.CONTENT) != decoy.container:
+        return False
+    return engine.api < MAC_OF_ENDPOINT or _is_connected(network, there, made_of)
+
+
+def _is_connected(network: str, there: Handle, made_of: Container) -> bool:
+    """Whether nobody has taken a container off its LAN's Docker network."""
+    plugged = there.attrs["NetworkSettings"]["Networks"]
+    return not made_of.lan or networks.name(network, made_of.lan) in plugged
+
+
 def _connect(engine: Engine, network: str, there: Handle, made_of: Container) -> None:
     """Put a container that does not run back on its LAN's Docker network, when somebody has taken it off."""
-    wanted = networks.name(network, made_of.lan)
-    if made_of.lan and wanted not in there.attrs["NetworkSettings"]["Networks"]:
-        _, mac = _mac(engine, made_of)
+    if not _is_connected(network, there, made_of):
         engine.client.api.connect_container_to_network(
-            str(there.id), wanted, ipv4_address=made_of.ip, ipv6_address=made_of.ip6 or None, mac_address=mac
+            str(there.id),
+            networks.name(network, made_of.lan),
+            ipv4_address=made_of.ip,
+            ipv6_address=made_of.ip6 or None,
         )
 
 
