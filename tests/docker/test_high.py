@@ -9,6 +9,7 @@ import os
 import pty
 import select
 import shlex
+import signal
 import socket
 import struct
 import termios
@@ -19,6 +20,7 @@ import pytest
 from tests.docker.highs import NETWORK, archive_with_sshd, servers
 from tests.live.lab import eventually, run
 from tests.live.test_examples import EXAMPLES
+from tests.live.test_killed import strike
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
 
@@ -240,14 +242,12 @@ def test_a_reset_that_is_due_is_done_by_the_supervisor(engine, decnet, file):
     assert ssh("ls /root").split() == []
 
 
-@pytest.mark.parametrize("moment", [0.5, 0.9, 1.3])
-def test_a_reset_that_is_killed_leaves_what_the_next_apply_mends(engine, decnet, file, moment):
+@pytest.mark.parametrize("moment", ["before", "after"])
+@pytest.mark.parametrize("number", [0, 1])
+def test_a_reset_that_is_killed_leaves_what_the_next_apply_mends(decnet, file, moment, number):
     command = dataclasses.replace(decnet, supervised=False)
     command("apply", "--yes", file())
-    process = command.start("reset", "boxes", "--yes")
-    time.sleep(moment)
-    process.kill()
-    process.communicate()
+    assert strike(command, moment, number, "reset", "boxes", "--yes") == -signal.SIGKILL
     command("apply", "--yes", file())
     assert "uid=0(root)" in ssh("id")
     plan = command.json("plan", "--detailed-exitcode", file())
