@@ -18,6 +18,7 @@ import time
 import pytest
 
 from tests.docker.highs import NETWORK, archive_with_sshd, servers
+from tests.docker.test_networks import process_of
 from tests.live.lab import eventually, run
 from tests.live.test_examples import EXAMPLES
 from tests.live.test_killed import strike
@@ -254,19 +255,29 @@ def test_a_reset_that_is_killed_leaves_what_the_next_apply_mends(decnet, file, m
     assert (plan["changes"], plan["drift"]) == ([], [])
 
 
+def server(engine):
+    return engine.containers.get("decnet-boxes-gw.ssh")
+
+
+def carrier(engine):
+    return engine.containers.get("decnet-boxes-gw")
+
+
 @pytest.mark.parametrize(
-    "sabotage",
+    ("runtime", "sabotage"),
     [
-        lambda engine: engine.containers.get("decnet-boxes-gw.ssh").remove(force=True),
-        lambda engine: engine.containers.get("decnet-boxes-gw.ssh").kill(),
-        lambda engine: engine.containers.get("decnet-boxes-gw.ssh").restart(timeout=0),
-        lambda engine: engine.containers.get("decnet-boxes-gw").restart(timeout=0),
-        lambda engine: engine.containers.get("decnet-boxes-gw").remove(force=True),
+        pytest.param("docker", lambda engine: server(engine).remove(force=True), id="removed"),
+        pytest.param("docker", lambda engine: server(engine).kill(), id="killed"),
+        pytest.param("docker", lambda engine: server(engine).restart(timeout=0), id="restarted"),
+        pytest.param("docker", lambda engine: carrier(engine).restart(timeout=0), id="decoy restarted"),
+        pytest.param(
+            "docker", lambda engine: os.kill(process_of(engine, "gw"), signal.SIGKILL), id="unheard"
+        ),
+        pytest.param("netns", lambda engine: server(engine).kill(), id="netns killed"),
+        pytest.param("netns", lambda engine: carrier(engine).remove(force=True), id="netns decoy removed"),
     ],
-    ids=["removed", "killed", "restarted", "decoy restarted", "decoy removed"],
 )
-@pytest.mark.parametrize("runtime", ["docker", "netns"])
-def test_the_supervisor_puts_it_right_and_hears_on(engine, decnet, file, sabotage, runtime):
+def test_the_supervisor_puts_it_right_and_hears_on(engine, decnet, file, runtime, sabotage):
     decnet("apply", "--yes", file(runtime=runtime, more=", redis"))
     assert "uid=0(root)" in ssh("id")
     sabotage(engine)
