@@ -17,6 +17,7 @@ COMMANDS = {
     "reset": "Give decoys of high interaction a clean file system.",
     "status": "Show each decoy: up, down or drifted.",
     "events": "Show what visitors did.",
+    "ingest": "Take the log into the event store.",
     "diff": "Compare rendered files with the applied ones.",
     "show": "Show one decoy after inheritance, each value with its origin.",
     "graph": "Draw the topology as text, DOT or SVG.",

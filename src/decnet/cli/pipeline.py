@@ -83,7 +83,7 @@ def declare(built: Built, saved: Snapshot) -> Desired:
     network = built.network
     settled = engine.chosen_runtime(network.runtime, saved, engine.Docker())
     contained = any(engine.runtime_of(decoy, settled) is spec.Runtime.DOCKER for decoy in network.decoys)
-    contained = contained or any(decoy.customs for decoy in network.decoys)
+    contained = contained or any(decoy.has_images for decoy in network.decoys)
     undecided = network.runtime is spec.Runtime.AUTO and not saved.about.runtime
     docker = engine.Docker()
     if contained or (undecided and may_be_there()):

@@ -6,7 +6,9 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from decnet.engine.placement import is_alone
 from decnet.ini.values import Duration, Size
+from decnet.services.limits import Bounds
 from decnet.spec import Custom as CustomSpec
 from decnet.spec import Decoy as DecoySpec
 from decnet.spec import program
@@ -36,18 +38,23 @@ def made(
 ) -> tuple[Custom, bytes]:
     """A custom service and its content. ``carrier`` is the image (tag, id) of its decoy's container.
 
-    Which image a name stands for is what the engine says now; while it says nothing, what it said when it was applied.
+    Under ``netns`` a command without an image is a program of the host. Which image a name stands for is what the engine says now; while it says nothing, what it said when it was applied.
     """
     found = one.program
-    if not found.image:
+    sandbox = not docker and not found.image
+    if sandbox:
+        found = dataclasses.replace(found, hostname=decoy.hostname)
+    elif not found.image:
         found = dataclasses.replace(found, image=carrier[0], image_id=carrier[1])
     elif found.image in images:
         found = dataclasses.replace(found, image_id=images[found.image])
     ports = tuple(sorted((port.number, port.proto) for port in one.ports))
+    bounds = decoy.bounds if is_alone(process) else Bounds()
     resource = Custom(
-        decoy.name, one.name, ports, "", process, decoy.limits, docker=docker, high=bool(one.service)
+        decoy.name, one.name, ports, "", process, decoy.limits, bounds, docker=docker, sandbox=sandbox
     )
-    if found.image not in images and not found.image_id:
+    resource = dataclasses.replace(resource, high=bool(one.service))
+    if found.image and found.image not in images and not found.image_id:
         found = _as_applied(resource, found, saved)
     content, digest = program.encode(found)
     return dataclasses.replace(resource, bundle=digest), content

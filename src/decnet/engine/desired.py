@@ -96,7 +96,7 @@ def declare(
     secrets: dict[str, frozenset[str]] = {}
     for decoy in network.decoys:
         held = decoy.name in contained
-        made_of = _container(network, decoy, docker, saved, held=held) if held or decoy.customs else None
+        made_of = _container(network, decoy, docker, saved, held=held) if held or decoy.has_images else None
         for declared in _decoy(network.name, decoy, specs[decoy.lan], made_of, bridges[decoy.lan], held=held):
             resources[declared.resource.id] = declared
         for service in decoy.services:

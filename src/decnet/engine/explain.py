@@ -247,6 +247,9 @@ def _custom(
 ) -> Iterator[Detail]:
     """What a custom service is made of, key by key."""
     name = delta.id.part
+    if change.name == "bounds":
+        yield from _limited(limiting.limits(change.old, change.new), declared)
+        return
     if change.name == "bundle":
         old, new = contents.get(change.old), declared.content
         if not old or not new:

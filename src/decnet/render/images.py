@@ -55,7 +55,7 @@ def carrier(decoy: Decoy, plain: Distro) -> Distro:
 
 def may_be_carried(decoy: Decoy) -> bool:
     """Whether a decoy may have a container: one with custom services has, and all may that do not say ``netns``."""
-    return decoy.runtime is not Runtime.NETNS or bool(decoy.customs)
+    return decoy.runtime is not Runtime.NETNS or decoy.has_images
 
 
 def wanted(network: Network, plain: Distro) -> Mapping[str, Distro]:

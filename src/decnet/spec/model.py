@@ -135,6 +135,11 @@ class Decoy:
         """The word that identity and choices are drawn from."""
         return self.identity or self.name
 
+    @property
+    def has_images(self) -> bool:
+        """Whether a custom service of it needs an engine, whatever carries the decoy."""
+        return any(one.program.image or one.service for one in self.customs)
+
 
 @dataclass(frozen=True, slots=True)
 class Sink:

@@ -11,9 +11,9 @@ import msgspec
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A command in a container of its own, which has its decoy's network.
+    """A command in a container of its own, or in a sandbox, which has its decoy's network.
 
-    ``image`` is a name that the engine knows, ``image_id`` (``sha256:…``) what it stood for when it was applied; empty
+    ``image`` is a name that the engine knows (empty: a program of the host, in a sandbox), ``image_id`` (``sha256:…``) what it stood for when it was applied; empty
     where nobody could say. ``volumes`` are folders or files of the host and where they are in it, to be read only.
     """
 
@@ -37,6 +37,8 @@ class Program:
     """A `decnet.decoy.protocol.ServiceBundle`: the service whose real server runs here, as JSON. Empty for others."""
     guest_hash: str = ""
     """Stands for ``guest`` in the hash: what its neighbours are called is no part of it."""
+    hostname: str = ""
+    """What it takes the machine for, in a sandbox; a container has that of its decoy's."""
 
 
 def encode(program: Program) -> tuple[bytes, str]:

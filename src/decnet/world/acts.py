@@ -17,6 +17,7 @@ from decnet.spec.resources import Custom, Decoy, Driver, Lan, Link, Resource, Se
 from decnet.world import firewall, lans, links, names, namespaces, observe, refusal, sockets, sysctls, vlans
 from decnet.world.netlink import Socket
 from decnet.world.processes import Processes
+from decnet.world.sandboxes import Sandboxes
 from decnet.world.shipping import Shipper
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Acts:
         network: str,
         kernel: Socket,
         processes: Processes,
+        sandboxes: Sandboxes,
         shipper: Shipper,
         docker: Callable[[], Docker],
     ) -> None:
@@ -42,6 +44,7 @@ class Acts:
         self._group = names.group(network)
         self._kernel = kernel
         self._processes = processes
+        self._sandboxes = sandboxes
         self._shipper = shipper
         self._docker = docker
 
@@ -65,7 +68,7 @@ class Acts:
                     self._serve(resource, content)
                 case Custom():
                     self._attend(resource)
-                    self._docker().serve(resource, content)
+                    (self._sandboxes if resource.sandbox else self._docker()).serve(resource, content)
                 case Sink():
                     self._shipper.serve(resource, content)
 
@@ -76,6 +79,10 @@ class Acts:
         if isinstance(resource, Custom):
             with refusal.explained(resource):
                 self._attend(resource)
+                if "bounds" in fields:
+                    self._bound(resource, anew=True)
+                    if not (resource.sandbox or resource.high):
+                        self._docker().bound_custom(resource)
             return
         if isinstance(resource, Decoy):
             self._contain(resource)
@@ -116,6 +123,7 @@ class Acts:
 
         The shipper goes last, so that it ships what they, and whoever took all this away, wrote in the end.
         """
+        self._sandboxes.quit_all()
         self._processes.quit_all()
         take_containers()
         decoys = namespaces.decoys(self._network)
@@ -153,6 +161,7 @@ class Acts:
 
         if not namespaces.exists(self._network, decoy.name):
             self._processes.drop(decoy.name)  # sockets of a namespace that lost its name answer nobody
+            self._sandboxes.drop(decoy.name)
         if decoy.container:
             self._docker().run(decoy, content, prepare)
         else:
@@ -168,6 +177,7 @@ class Acts:
         if gone.container:
             self._docker().remove(decoy)  # and its process with it
             self._processes.forget(decoy)
+        self._sandboxes.drop(decoy)
         self._processes.drop(decoy)
         if namespaces.exists(self._network, decoy):
             with namespaces.opened(self._network, decoy) as fd:
@@ -242,7 +252,7 @@ class Acts:
         if error_text:
             raise WorldError(f"{service.id}: {error_text}")
 
-    def _bound(self, service: Service, *, anew: bool = False) -> None:
+    def _bound(self, service: Service | Custom, *, anew: bool = False) -> None:
         """See that what serves it has its bounds, or has none ``anew``, and is in its container where there is one."""
         if not service.docker:
             self._processes.bound(service.process, service.bounds)
@@ -253,8 +263,7 @@ class Acts:
 
     def _attend(self, custom: Custom) -> None:
         """Have its decoy process tell of a custom service, from before it runs on."""
-        if custom.docker:
-            self._processes.put_inside(custom.process, custom.decoy, self._docker().pid(custom.decoy))
+        self._bound(custom)
         inside = observe.look_inside(self._network, {custom.decoy: ()})
         if custom.decoy not in inside:
             raise WorldError(f"{custom.id}: its decoy has no namespace", hint="plan and apply again")
@@ -277,7 +286,7 @@ class Acts:
         """Take a custom service away; of one of high interaction what visitors left in it is kept first."""
         if custom.high:
             self._processes.ask(custom.process, Request("take", custom.decoy, custom.name))
-        self._docker().stop(custom)
+        (self._sandboxes if custom.sandbox else self._docker()).stop(custom)
         self._processes.ask(custom.process, Request("stop", custom.decoy, custom.name))
         self._processes.unmark(custom.decoy, custom.name)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from decnet.decoy.protocol import MARKS, PACKET_LIMIT, Reply, Request, Running, mark_of
+from decnet.decoy.protocol import MARKS, PACKET_LIMIT, STREAMS, Reply, Request, Running, mark_of
 from decnet.errors import WorldError
 from decnet.services.limits import Bounds
 from decnet.spec.resources import Service
@@ -190,7 +190,8 @@ class Processes:
 
     def unmark(self, decoy: str, service: str) -> None:
         """Nobody tells of a custom service any more: how far its lines were told goes."""
-        (self._events_dir / mark_of(decoy, service)).unlink(missing_ok=True)
+        for stream in STREAMS:
+            (self._events_dir / mark_of(decoy, service, stream)).unlink(missing_ok=True)
 
     def quit_all(self) -> None:
         """End every process (asked, then told, then killed), and unlink what belongs to them."""

@@ -61,7 +61,21 @@ def create(engine: Engine, network: str, custom: Custom, program: Program) -> No
         _start(there, network, custom)
         if program.guest:
             guests.tidy(there)
+        else:
+            bound(engine, network, custom)
         _see_it_live(there, custom)
+
+
+def bound(engine: Engine, network: str, custom: Custom) -> None:
+    """Set its share of the processors, while it runs: memory and processes it has keys of its own for.
+
+    Raises `WorldError`.
+    """
+    with explained(str(custom.id)):
+        there = find(engine, network, custom.decoy, custom.name)
+        quota = int(custom.bounds.cpu * containers.PERIOD)
+        if there is not None and max(0, there.attrs["HostConfig"]["CpuQuota"]) != quota:
+            there.update(cpu_period=containers.PERIOD, cpu_quota=quota or -1)
 
 
 def remove(engine: Engine, network: str, decoy: str, name: str) -> None:
