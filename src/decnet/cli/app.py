@@ -14,6 +14,7 @@ COMMANDS = {
     "apply": "Make the world match the file.",
     "destroy": "Take down what decnet owns of a network.",
     "adopt": "Make a lost state anew from what is on the machine.",
+    "reset": "Give decoys of high interaction a clean file system.",
     "status": "Show each decoy: up, down or drifted.",
     "events": "Show what visitors did.",
     "ingest": "Take the log into the event store.",

@@ -89,6 +89,11 @@ def target_argument(*, required: bool) -> Callable[[F], F]:
     return click.argument("target", metavar=metavar, required=required, shell_complete=_networks)
 
 
+def decoys_argument(function: F) -> F:
+    """Some decoys of a network that was applied."""
+    return click.argument("decoys", nargs=-1, metavar="[DECOY...]", shell_complete=_decoys)(function)
+
+
 class Notation(click.ParamType[Any]):
     """A value of the INI file's own notations on the command line: ``90d``, ``2G``."""
 

@@ -65,6 +65,8 @@ class Attendance:
     ports: tuple[tuple[int, str], ...]
     addresses: tuple[str, ...]
     limits: Limits = field(default_factory=Limits)
+    high: bool = False
+    """Whether it is a real sshd, to be heard by what it does (`decnet.decoy.ear`) and not by what it prints."""
 
     def with_limits(self, limits: Limits) -> Attendance:
         """The same with other limits."""
@@ -78,7 +80,7 @@ def mark_of(decoy: str, service: str, stream: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """``op`` is serve, attend (a custom service), stop (one service), drop (all of a decoy), list, ping, quit, watch.
+    """``op`` is serve, attend (a custom service), take (what visitors left in one, before it goes), stop (one service), drop (all of a decoy), list, ping, quit, watch.
 
     A ``list`` goes on after ``decoy`` and ``service``: the last that the answer before it told.
     """
@@ -123,6 +125,8 @@ class Notice:
     ``proto`` tcp (listening) or udp, bound to ``port`` (0: any) in its decoy's namespace; the answer is the `Grant`
     with the same ``number``. Of a custom service ``proto`` may be ``stdout`` or ``stderr`` (what it printed there after
     ``since``, or all) or ``packets`` (those that begin and end connections to ``ports``): the socket then gives one of them a message.
+    Of one of high interaction it may also be ``calls`` (a ring in which the kernel writes what its sshd does, with each
+    start of its container) or ``files`` (what was changed in it, as `decnet.decoy.artifacts` takes it).
     """
 
     op: str

@@ -12,8 +12,10 @@ import os
 import re
 import socket
 from collections.abc import Awaitable, Callable, Container
+from typing import Any
 
 from decnet.decoy.budget import Budget, Place
+from decnet.decoy.ear import Ear
 from decnet.decoy.faults import where
 from decnet.decoy.flows import Change, Flow, Flows
 from decnet.decoy.gate import Gate, source_of
@@ -27,6 +29,8 @@ Source = Callable[[Attendance, str, str], Awaitable[socket.socket]]
 _AGAIN_SECONDS = 1.0
 _SWEEP_SECONDS = 1.0
 _PACKET = 64 * 1024
+_OURS = 27
+"""Characters of a time of our own; those of the engine have nanoseconds."""
 _AT_ONCE = 32
 """Messages taken before other work of the loop has its turn."""
 _STAMP = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z) ")
@@ -53,8 +57,10 @@ class Witness:
         self._source = source
         self._streams = [_Stream(one, folder, attendance) for one in STREAMS]
         self._loop = asyncio.get_running_loop()
+        self._ear = Ear(folder, self._ask, self._say, self._flows.of) if attendance.high else None
+        heard = [self._hearken(self._ear)] if self._ear else map(self._listen, self._streams)
         self._tasks = [
-            *(self._loop.create_task(self._listen(one)) for one in self._streams),
+            *map(self._loop.create_task, heard),
             self._loop.create_task(self._follow("packets", self._see)),
             self._loop.create_task(self._sweep()),
         ]
@@ -85,11 +91,35 @@ class Witness:
         """Attend no more, and tell what is open as ended."""
         self.close()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._ear:
+            self._ear.close()
         for change in self._flows.end_all("stopped"):
             self._tell(change)
         for stream in self._streams:
             stream.close()
         self._budget.tell()
+
+    async def take(self) -> None:
+        """Have what visitors left behind brought, where there is such a thing."""
+        if self._ear:
+            await self._ear.take()
+
+    async def _ask(self, what: str) -> socket.socket:
+        return await self._source(self._attendance, what, "")
+
+    async def _hearken(self, ear: Ear) -> None:
+        """Hear; ask again when whoever hands over what is heard has gone."""
+        while True:
+            with contextlib.suppress(OSError), await self._ask("calls") as source:
+                await ear.listen(source)
+            await asyncio.sleep(_AGAIN_SECONDS)
+
+    def _say(
+        self, kind: EventType, data: dict[str, Any], flow: Flow | None, visitor: tuple[str, int]
+    ) -> None:
+        """What was heard, with the session that it belongs to."""
+        printed = Printed(kind, *visitor, data=data)
+        self._budget.offer(self._event(printed, now(), flow, cut=False))
 
     async def _listen(self, stream: _Stream) -> None:
         await self._follow(stream.name, lambda entry: self._hear(stream, entry), lambda: stream.until)
@@ -134,7 +164,7 @@ class Witness:
         return Event.of(
             printed.type,
             data,
-            ts=f"{stamp[:26]}Z",
+            ts=f"{stamp[:26]}Z" if len(stamp) > _OURS else stamp,
             network=place.network,
             decoy=place.decoy,
             service=place.service,
@@ -176,6 +206,8 @@ class Witness:
             duration = round(self._loop.time() - flow.begun, 6)
             data = {"reason": reason, "duration": duration, "received": flow.received, "sent": flow.sent}
             self._send(EventType.CLOSE, flow, data)
+            if self._ear:
+                self._ear.gone(flow.key[0], flow.key[1])
 
     def _send(self, kind: EventType, flow: Flow, data: dict[str, object]) -> None:
         place, (address, port, local, proto) = self._place, flow.key

@@ -47,6 +47,8 @@ class Docker:
     there: bool = False
     tags: Mapping[str, str] = field(default_factory=dict)
     images: Mapping[str, str] = field(default_factory=dict)
+    servers: Mapping[str, str] = field(default_factory=dict)
+    """Decoy → tag of the image that its service of high interaction runs in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +113,15 @@ def declare(
             )
         for one in decoy.customs:
             carrier = (made_of.tag, made_of.image_id) if made_of else ("", "")
+            if one.service:
+                bundle = bundles[decoy.name, one.name]
+                one = customs.with_guest(one, docker.servers[decoy.name], bundle.content, bundle.hash)  # noqa: PLW2901
             custom, content = customs.made(
                 decoy, one, processes[decoy.name], carrier, docker.images, saved, docker=held
             )
             spans = {**{key: decoy.spans[key] for key in _PROCESS if key in decoy.spans}, **one.spans}
-            resources[custom.id] = Declared(custom, one.span, spans, content, customs.SECRETS)
+            hidden = customs.SECRETS | (_secrets(one.service.type.persona) if one.service else frozenset())
+            resources[custom.id] = Declared(custom, one.span, spans, content, hidden)
     for sink in network.sinks:
         content = _sink_content(sink, network)
         name, setting = sink.name, sink.setting

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from dataclasses import dataclass
 
@@ -26,14 +27,24 @@ class Program:
     memory: int = 0
     pids: int = 0
     image_id: str = ""
+    cpu: int = 0
+    """Percent of one processor; 0 is no bound."""
+    reset: int = 0
+    """Seconds after which it is made anew; 0 is never."""
+    disk: int = 0
+    """Bytes written after which it is made anew; 0 is no bound."""
+    guest: bytes = b""
+    """A `decnet.decoy.protocol.ServiceBundle`: the service whose real server runs here, as JSON. Empty for others."""
+    guest_hash: str = ""
+    """Stands for ``guest`` in the hash: what its neighbours are called is no part of it."""
     hostname: str = ""
     """What it takes the machine for, in a sandbox; a container has that of its decoy's."""
 
 
 def encode(program: Program) -> tuple[bytes, str]:
     """A program as the content of its service, and the hash of that."""
-    content = msgspec.json.encode(program)
-    return content, hashlib.blake2b(content, digest_size=20).hexdigest()
+    bare = msgspec.json.encode(dataclasses.replace(program, guest=b""))
+    return msgspec.json.encode(program), hashlib.blake2b(bare, digest_size=20).hexdigest()
 
 
 def decode(content: bytes) -> Program:

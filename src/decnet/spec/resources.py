@@ -218,6 +218,10 @@ class Custom:
     healthy: bool = _field(Policy.RESTART, True)
     docker: bool = _field(Policy.COMPUTED, False)
     """Whether that process is in its decoy's container."""
+    high: bool = _field(Policy.COMPUTED, False)
+    """Whether it is a real server that is heard, and made anew from time to time."""
+    worn: bool = _field(Policy.RESTART, False)
+    """Whether it is time for that."""
     sandbox: bool = _field(Policy.RESTART, False)
     """Whether it is a program of the host, in a sandbox."""
 

@@ -140,6 +140,7 @@ class Supervisor:
         if gone and not self._repairs.barred:
             for decoy in gone:
                 self._repairs.trigger(f"{decoy}: its namespace has gone")
+        self._look_at_the_clock()
         if self._orphans() and self._repairs.idle and not self._repairs.barred:
             self._repairs.trigger("services have lost their process")
         for number in numbers(self._place.run_dir):
@@ -151,6 +152,11 @@ class Supervisor:
         if self._shipper is None:
             connection = watch.connected(self._place.run_dir, shipping.SOCKET)
             self._shipper = watch.Presence(connection, self._shipper_ended) if connection else None
+
+    def _look_at_the_clock(self) -> None:
+        """What is to be made anew from time to time (`reset`) is worn then, which a repair sees to."""
+        for decoy in () if self._repairs.barred else self._followers.due():
+            self._repairs.trigger(f"{decoy}: it is time for a reset")
 
     def _listen_to_docker(self) -> object:
         """An engine tells of containers that nobody's process is in, and sooner of those where one was."""

@@ -81,7 +81,7 @@ class Acts:
                 self._attend(resource)
                 if "bounds" in fields:
                     self._bound(resource, anew=True)
-                    if not resource.sandbox:
+                    if not (resource.sandbox or resource.high):
                         self._docker().bound_custom(resource)
             return
         if isinstance(resource, Decoy):
@@ -112,9 +112,7 @@ class Acts:
                 case Stack():
                     pass  # goes with the namespace: what the kernel had before is nobody's business any more
                 case Custom():
-                    (self._sandboxes if resource.sandbox else self._docker()).stop(resource)
-                    self._processes.ask(resource.process, Request("stop", resource.decoy, resource.name))
-                    self._processes.unmark(resource.decoy, resource.name)
+                    self._end_custom(resource)
                 case Service():
                     self._processes.ask(resource.process, Request("stop", resource.decoy, resource.name))
                 case Sink():
@@ -273,12 +271,24 @@ class Acts:
         addresses = sorted(
             (host for host in hosts if host not in ("127.0.0.1", "::1")), key=lambda one: ":" in one
         )
-        attendance = Attendance(custom.decoy, custom.name, custom.ports, tuple(addresses), custom.limits)
+        attendance = Attendance(
+            custom.decoy, custom.name, custom.ports, tuple(addresses), custom.limits, custom.high
+        )
+        if custom.high:
+            self._processes.prepare_shelves()
         request = Request("attend", custom.decoy, custom.name, custom.bundle)
         with sockets.in_memory(msgspec.json.encode(attendance)) as memory:
             reply = self._processes.ask(custom.process, request, (memory,), start=True)
         if reply is None or reply.error:
             raise WorldError(f"{custom.id}: {reply.error if reply else 'its process does not run'}")
+
+    def _end_custom(self, custom: Custom) -> None:
+        """Take a custom service away; of one of high interaction what visitors left in it is kept first."""
+        if custom.high:
+            self._processes.ask(custom.process, Request("take", custom.decoy, custom.name))
+        (self._sandboxes if custom.sandbox else self._docker()).stop(custom)
+        self._processes.ask(custom.process, Request("stop", custom.decoy, custom.name))
+        self._processes.unmark(custom.decoy, custom.name)
 
     def _goes_on(self, service: Service, content: bytes) -> bool:
         """Whether the service had its ports already and took the bundle; else whoever has one of the ports stops."""

@@ -148,13 +148,17 @@ class LinuxWorld:
             wanted = view.expected.get(found.id)
             if isinstance(wanted, Custom):
                 found = dataclasses.replace(
-                    found, limits=wanted.limits, bounds=wanted.bounds, docker=wanted.docker
+                    found,
+                    limits=wanted.limits,
+                    bounds=wanted.bounds,
+                    docker=wanted.docker,
+                    high=wanted.high,
                 )
             view.add(found)
 
     def _contained(self) -> Iterator[Custom]:
         for one in self._docker.serving() if self._uses_docker else ():
-            yield Custom(one.decoy, one.name, one.ports, one.content, healthy=one.healthy)
+            yield Custom(one.decoy, one.name, one.ports, one.content, healthy=one.healthy, worn=one.worn)
 
     def _sandboxed(self) -> Iterator[Custom]:
         for one in self._sandboxes.serving():

@@ -18,7 +18,7 @@ from decnet.decoy.protocol import MARKS, PACKET_LIMIT, STREAMS, Reply, Request, 
 from decnet.errors import WorldError
 from decnet.services.limits import Bounds
 from decnet.spec.resources import Service
-from decnet.world import bounds, cells, names, spawn, supervision
+from decnet.world import bounds, cells, chronicle, names, spawn, supervision
 
 _ANSWER_SECONDS = {"list": 5.0, "serve": 30.0}
 _STOP_SECONDS = 60.0
@@ -183,6 +183,10 @@ class Processes:
     def forget(self, decoy: str) -> None:
         """The process of a decoy ended with its container: what belongs to it goes."""
         cells.forget(self._run_dir, decoy)
+
+    def prepare_shelves(self) -> None:
+        """See that there are the folders that recordings and files are kept in. Raises `WorldError`."""
+        chronicle.shelves(self._network, self._events_dir)
 
     def unmark(self, decoy: str, service: str) -> None:
         """Nobody tells of a custom service any more: how far its lines were told goes."""
