@@ -1,5 +1,5 @@
 # decnet: the two commands of the README, and what they are made of.
-.PHONY: quickstart test lint bench clean setup setup-test docs
+.PHONY: quickstart test lint bench bpf clean setup setup-test docs
 
 PYTHON ?= python3
 VENV   := .venv
@@ -39,6 +39,13 @@ bench: setup-test  ## measure the figures of docs/performance.md, each with its 
 
 docs: $(VENV)/.test  ## write the reference pages anew from the schema, the commands and the profiles
 	$(BIN)/python docs/generate.py
+
+BPF   := src/decnet/stack/bpf
+CLANG ?= clang
+
+bpf:  ## compile the personality programs anew (needs Debian's clang; the object is in the repository)
+	$(CLANG) -O2 -g0 -Wall -Werror -target bpf -mcpu=v3 -idirafter /usr/include/$$(uname -m)-linux-gnu \
+	    -c $(BPF)/personality.c -o $(BPF)/personality.o
 
 clean:  ## remove what was built here (never what was deployed: that is `decnet destroy`)
 	rm -rf $(VENV) build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .benchmarks

@@ -16,6 +16,7 @@ import click
 
 from decnet.catalog import Catalog
 from decnet.catalog import keys as profile_keys
+from decnet.catalog.personality import SECTIONS
 from decnet.cli.app import COMMANDS, app
 from decnet.events import Event, EventType
 from decnet.ini.schema import KeyDoc, describe
@@ -227,15 +228,19 @@ def _distros() -> Iterable[str]:
 def _oses() -> Iterable[str]:
     known = _catalog().oses
     yield "# Operating systems"
-    yield "\nA TCP/IP personality: `os = NAME`. For now it is the sysctls of the decoy's network namespace."
+    yield "\nA TCP/IP personality: `os = NAME`. What it does is in [os-fingerprints.md](../os-fingerprints.md)."
     for name in sorted(known):
         one = known[name]
         yield f"\n## {name}\n\n{one.title}; family {one.family}; vendors {_list(one.vendors)}."
         yield f"Also: {_list(one.aliases)}." if one.aliases else ""
+        yield f"nmap 7.93 says: {one.nmap_label}." if one.nmap_label else ""
         yield "\n| sysctl | value |\n|---|---|"
         yield from (_row(f"`{key}`", f"`{value}`") for key, value in one.sysctls.items())
     yield "\n## Keys of an os profile"
     yield from _key_table(describe(profile_keys.OsKeys))
+    for section, keys in SECTIONS.items():
+        yield f"\n### [{section}]\n"
+        yield from _key_table(describe(keys))
 
 
 def _vendors() -> Iterable[str]:

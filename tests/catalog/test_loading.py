@@ -219,7 +219,8 @@ def test_a_section_of_a_network_file_is_an_os(tmp_path):
         """,
     )
     plc = from_section("os", "plc", keys, where, load())
-    assert (plc.sysctls, plc.vendors) == ({"net.ipv4.ip_default_ttl": "30"}, ("siemens",))
+    assert (plc.settings, plc.vendors) == ({"net.ipv4.ip_default_ttl": "30"}, ("siemens",))
+    assert plc.personality.ip.ttl_tcp == 30
 
 
 def test_a_section_of_a_network_file_is_an_archetype(tmp_path):
@@ -264,3 +265,38 @@ def test_an_image_is_named_as_the_docker_command_takes_it(name):
 def test_what_is_no_name_of_an_image_is_refused(name):
     with pytest.raises(ValueError, match="the name of an image such as debian:12"):
         keys.Reference.parse(name)
+
+
+PERSONALITIES = {
+    "an option that is none": ("[tcp]\nopts_ws = M,N,Q\n", 4, "bad-value"),
+    "options without what both sides agreed to": ("[tcp]\nopts_ws = M,N,W\n", 4, "bad-value"),
+    "options for what it is told not to do": (
+        "[tcp]\ntimestamps = no\nsyn_opts = M,S,T,N,W\n",
+        5,
+        "bad-value",
+    ),
+    "an unknown key": ("[tcp]\nopts_wss = M\n", 4, "unknown-key"),
+    "an unknown section": ("[t8]\nmode = drop\n", 3, "unknown-section"),
+    "a window that is none": ("[tcp]\nwin = round-mss 5\n", 4, "bad-value"),
+    "flags that are none": ("[t2]\nflags = AX\n", 4, "bad-value"),
+    "a scale beyond RFC 7323": ("[tcp]\nwscale = 15\n", 4, "bad-range"),
+    "a mode that is none": ("[t2]\nmode = maybe\n", 4, "unknown-choice"),
+}
+
+
+@pytest.mark.parametrize("case", PERSONALITIES)
+def test_a_wrong_personality_says_where(case, tmp_path):
+    text, line, code = PERSONALITIES[case]
+    write(tmp_path, "os/wrong.ini", f"[os]\nbase = linux\n{text}")
+    found = problems(lambda: load([tmp_path]).oses["wrong"])
+    assert [(where, said) for _, where, said, _ in found] == [(line, code)]
+
+
+def test_a_section_of_a_network_file_changes_a_single_key_of_a_personality(tmp_path):
+    keys, where = given(tmp_path, "[os-odd]\nbase = windows10\ntcp.wscale = 9\nt2.mode = drop\n")
+    odd = from_section("os", "odd", keys, where, load())
+    windows = load().oses["windows10"]
+    assert (odd.personality.tcp.wscale, odd.personality.t2.mode) == (9, "drop")
+    assert odd.personality.tcp.opts_ws == windows.personality.tcp.opts_ws
+    assert odd.sysctls["net.ipv4.tcp_rmem"] == f"4096 131072 {65535 << 9}"
+    assert odd.aliases == ()

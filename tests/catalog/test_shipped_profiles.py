@@ -25,7 +25,12 @@ def test_the_names_of_the_earlier_format_are_there():
     assert {
         "debian", "ubuntu22", "ubuntu20", "rocky9", "centos7", "alpine", "fedora", "kali", "arch",
     } <= set(DISTROS)  # fmt: skip
-    assert {"linux", "windows", "bsd", "embedded", "cisco"} == set(OSES)
+    assert {"linux", "windows", "bsd", "embedded", "cisco"} <= set(OSES)
+    assert {
+        "windows10", "windows11", "windows7", "windows-server-2012r2", "windows-server-2016", "windows-server-2019",
+        "windows-server-2022", "linux-4", "linux-5", "linux-6", "freebsd", "openbsd", "macos", "cisco-ios", "cisco-asa",
+        "hp-laserjet", "vxworks", "ip-camera", "synology",
+    } <= set(OSES)  # fmt: skip
     assert {
         "linux-server", "web-server", "database-server", "devops-host", "monitoring-node", "deaddeck",
         "windows-server", "windows-workstation", "iot-device", "printer",
@@ -193,6 +198,16 @@ def test_a_fresh_namespace_takes_every_sysctl(name):
 
 
 @pytest.mark.parametrize("name", OSES)
+def test_an_os_says_what_a_scan_has_to_print(name):
+    assert CATALOG.oses[name].nmap_label
+
+
+@pytest.mark.parametrize("path", sorted((INSTALLED / "os").glob("*.ini")), ids=lambda path: path.stem)
+def test_an_os_profile_begins_with_where_its_facts_are_from(path):
+    assert path.read_text().startswith("# ")
+
+
+@pytest.mark.parametrize("name", OSES)
 def test_no_os_lets_a_machine_route(name):
     assert CATALOG.oses[name].sysctls["net.ipv4.ip_forward"] == "0"
 
@@ -207,13 +222,11 @@ def test_an_os_has_its_ttl(name, ttl):
 @pytest.mark.parametrize(
     ("alias", "name"),
     [
-        ("windows_server", "windows"),
-        ("windows-server", "windows"),
-        ("Windows10", "windows"),
-        ("windows-server-2019", "windows"),
-        ("freebsd", "bsd"),
-        ("cisco_ios", "cisco"),
-        ("linux-5", "linux"),
+        ("windows_server", "windows-server-2019"),
+        ("windows-server", "windows-server-2019"),
+        ("Win10", "windows10"),
+        ("asa", "cisco-asa"),
+        ("linux5", "linux-5"),
     ],
 )
 def test_an_os_is_found_by_its_further_names(alias, name):

@@ -50,9 +50,15 @@ TYPES = {
     "dns": service_type("dns", 53),
 }
 OSES = {
-    "linux": Os("linux", "Linux", "linux", {"net.ipv4.ip_default_ttl": "64", "net.ipv4.tcp_sack": "1"}, ()),
+    "linux": Os(
+        "linux", "Linux", "linux", {"net.ipv4.ip_default_ttl": "64", "net.ipv4.tcp_synack_retries": "2"}, ()
+    ),
     "windows": Os(
-        "windows", "Windows", "windows", {"net.ipv4.ip_default_ttl": "128", "net.ipv4.tcp_sack": "1"}, ()
+        "windows",
+        "Windows",
+        "windows",
+        {"net.ipv4.ip_default_ttl": "128", "net.ipv4.tcp_synack_retries": "2"},
+        (),
     ),
     "cisco": Os("cisco", "IOS", "cisco", {"net.ipv4.ip_default_ttl": "255"}, ()),
 }

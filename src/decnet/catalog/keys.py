@@ -1,7 +1,7 @@
 """The keys of profiles: of a file in profiles/, and of ``[distro-NAME]``, ``[os-NAME]``, ``[archetype-NAME]``.
 
 A profile file has one section named for its kind and further ones for what has names of its own: ``[os-release]``
-and ``[versions]`` of a distro, ``[sysctls]`` of an os, one per service of an archetype. In a network file, where a
+and ``[versions]`` of a distro, ``[sysctls]`` and those of `decnet.stack.keys` of an os, one per service of an archetype. In a network file, where a
 profile is a single section, the same keys are written with a dot: ``versions.openssh``, ``http.fake_app``, and a
 sysctl as it is.
 """
@@ -99,6 +99,8 @@ class OsKeys:
     family: str = key("", "What kind of system it is.", choices=OS_FAMILIES)
     aliases: tuple[str, ...] = key((), "Further names for it.", example="windows10, windows11")
     vendors: tuple[str, ...] = key((), "Vendors whose MAC prefixes such a machine has.", example="dell, hp")
+    nmap_label: str = key("", "What `nmap -O` has to print of it.", example="Microsoft Windows 10 1703")
+    p0f_label: str = key("", "What p0f has to print of it.", example="Windows NT kernel")
 
 
 @dataclass(frozen=True, slots=True)

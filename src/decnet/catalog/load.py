@@ -118,8 +118,8 @@ def _given(kind: Kind[T], document: Document) -> tuple[dict[str, Text], Span]:
     for section in document.sections.values():
         if section.key == kind.name:
             where = section.span
-        elif fold(section.key) not in kind.tables and not kind.any_table:
-            known = (kind.name, *(table.replace("_", "-") for table in kind.tables))
+        elif fold(section.key) not in {*kind.tables, *kind.typed} and not kind.any_table:
+            known = (kind.name, *(table.replace("_", "-") for table in kind.tables), *sorted(kind.typed))
             message = f"unknown section [{section.name}] in a profile of this kind"
             problems.append(
                 Problem("unknown-section", message, section.span, did_you_mean(section.name, known))

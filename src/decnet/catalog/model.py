@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from decnet.stack import Personality, sysctls
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +42,26 @@ class Distro:
 
 @dataclass(frozen=True, slots=True)
 class Os:
-    """A TCP/IP personality. For now its sysctls: ``net.ipv4.ip_default_ttl`` → ``"128"``."""
+    """A TCP/IP personality: what its packets look like, and which sysctls go with it."""
 
     name: str
     title: str
     family: str
     """``linux``, ``windows``, ``bsd``, ``embedded``, ``cisco``."""
-    sysctls: Mapping[str, str]
+    settings: Mapping[str, str]
+    """Sysctls that the profile names itself: ``net.ipv4.tcp_synack_retries`` → ``"2"``."""
     vendors: tuple[str, ...]
     """Vendors whose MAC prefixes such a machine has."""
     aliases: tuple[str, ...] = ()
-    """Further names for it in a file: ``windows10``, ``windows_server``."""
+    """Further names for it in a file: ``win10``, ``windows_server``."""
+    nmap_label: str = ""
+    p0f_label: str = ""
+    personality: Personality = field(default_factory=Personality)
+
+    @property
+    def sysctls(self) -> Mapping[str, str]:
+        """Those that follow from the personality, and those named."""
+        return {**sysctls(self.personality), **self.settings}
 
 
 @dataclass(frozen=True, slots=True)

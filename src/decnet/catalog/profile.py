@@ -10,10 +10,12 @@ from typing import Any, Generic, TypeVar
 
 from decnet.catalog.keys import ArchetypeKeys, DistroKeys, OsKeys, VendorKeys
 from decnet.catalog.model import Archetype, Catalog, Distro, Os, Vendor
+from decnet.catalog.personality import SECTIONS, personality
 from decnet.errors import InvalidInput, Problem, Span
 from decnet.ini import Text, did_you_mean, fold, items, scalar
 from decnet.ini.names import quote
 from decnet.ini.schema import fields, fill
+from decnet.stack import Personality
 
 T = TypeVar("T")
 _SYSCTL = re.compile(r"net(\.[a-z0-9_]+){2,}")
@@ -35,6 +37,8 @@ class Kind(Generic[T]):
     required: tuple[str, ...]
     tables: Mapping[str, str] = field(default_factory=dict)
     any_table: str = ""
+    typed: frozenset[str] = frozenset()
+    """Further sections, whose keys have types: those of a `decnet.stack.Personality`."""
     names: tuple[str, ...] = ()
     """Keys whose values are names of other profiles."""
 
@@ -48,7 +52,16 @@ DISTRO = Kind(
     {"os_release": "os_release", "versions": "versions"},
     names=("os",),
 )
-OS = Kind("os", "os", Os, OsKeys, ("title", "family", "sysctls"), {"sysctls": "sysctls"}, names=("vendors",))
+OS = Kind(
+    "os",
+    "os",
+    Os,
+    OsKeys,
+    ("title", "family"),
+    {"sysctls": "settings"},
+    typed=frozenset(SECTIONS),
+    names=("vendors",),
+)
 VENDOR = Kind("vendor", "vendors", Vendor, VendorKeys, ("title", "prefixes"))
 ARCHETYPE = Kind(
     "archetype",
@@ -124,20 +137,30 @@ def build(
     plain = {key: text for key, text in texts.items() if "." not in key}
     filled, found = fill(kind.keys, plain, where)
     problems = list(found)
-    tables = _tables(kind, {key: text for key, text in texts.items() if "." in key}, problems)
+    typed = {key: text for key, text in texts.items() if key.partition(".")[0] in kind.typed}
+    tables = _tables(
+        kind, {key: text for key, text in texts.items() if "." in key and key not in typed}, problems
+    )
     base = _base(kind, texts.get("base"), bases, problems)
     for key in kind.names:
         if key in plain:
             problems += _unknown_names(key, plain[key], names[key])
+    made = None
+    if kind is OS:
+        below = getattr(base, "personality", Personality())
+        made, wrong = personality(typed, below, where, tables["settings"])
+        problems += wrong
     if filled is None or problems:
         raise InvalidInput(tuple(problems))
     values = {
-        one.name: getattr(filled if base is None or one.name in plain else base, one.name)
+        one.name: getattr(filled if base is None or one.name in (*plain, "aliases") else base, one.name)
         for one in fields(kind.keys)
         if one.name != "base"
     }
     for table, own in tables.items():
         values[table] = _over(getattr(base, table), own) if base is not None else own
+    if made is not None:
+        values["personality"] = made
     missing = [key for key in kind.required if not values[key]]
     if missing:
         hint = "give it, or name a profile to take it from: base = NAME"
@@ -189,8 +212,8 @@ def _tables(kind: Kind[Any], texts: Mapping[str, Text], problems: list[Problem])
     tables: dict[str, dict[str, Any]] = {name: {} for name in (*kind.tables.values(), kind.any_table) if name}
     for key, text in texts.items():
         table, _, rest = key.partition(".")
-        if kind is OS and table == "net":
-            table, rest = "sysctls", key
+        if "sysctls" in kind.tables and table == "net":
+            table, rest = "sysctls", key  # as it is, in a network file
         if kind.any_table and rest:
             tables[kind.any_table].setdefault(table, {})[rest] = scalar(text)
         elif table in kind.tables and (kind is not OS or _SYSCTL.fullmatch(rest)):
@@ -205,5 +228,8 @@ def _tables(kind: Kind[Any], texts: Mapping[str, Text], problems: list[Problem])
 def _unknown(kind: Kind[Any], key: str, text: Text) -> Problem:
     hint = "a sysctl of a network namespace, such as net.ipv4.ip_default_ttl" if kind is OS else ""
     return Problem(
-        "unknown-key", f"unknown key {quote(key)}", text.span, hint or did_you_mean(key, kind.tables)
+        "unknown-key",
+        f"unknown key {quote(key)}",
+        text.span,
+        hint or did_you_mean(key, (*kind.tables, *kind.typed)),
     )

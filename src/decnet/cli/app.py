@@ -23,6 +23,8 @@ COMMANDS = {
     "graph": "Draw the topology as text, DOT or SVG.",
     "render": "Write every bundle as files, for review.",
     "fmt": "Bring a file into the canonical layout.",
+    "os": "List and show the operating systems that decoys can be.",
+    "verify": "Scan an applied network as a visitor would.",
     "schema": "Describe every section and key.",
     "supervise": "Keep an applied network as it was applied, in the foreground.",
     "unit": "Print a systemd unit that brings networks back after a reboot.",

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from decnet import stack
 from decnet.engine import customs
 from decnet.engine.placement import bridges_of, is_alone, processes_of
 from decnet.errors import Span
@@ -244,7 +245,18 @@ def _decoy(
         decoy.span,
         decoy.spans,
     )
-    yield Declared(Stack(decoy.name, tuple(sorted(decoy.os.sysctls.items()))), decoy.span, decoy.spans)
+    packed = stack.value(decoy.os.personality)
+    yield Declared(
+        Stack(
+            decoy.name,
+            tuple(sorted(decoy.os.sysctls.items())),
+            f"{stack.class_id(packed):08x}",
+            stack.route_window(decoy.os.personality),
+        ),
+        decoy.span,
+        decoy.spans,
+        packed,
+    )
 
 
 def _with_prefix(address: IPv6Address | None, subnet: IPv6Network | None) -> str:

@@ -14,7 +14,7 @@ from decnet.engine.desired import Declared
 from decnet.state import Saved
 from decnet.world import Id, Policy, Resource, Stack, policies
 
-SYSCTLS = "sysctls"
+_SYSCTLS = "sysctls"
 
 
 def _fields(*left_out: Policy) -> dict[type[Resource], list[tuple[str, Policy]]]:
@@ -114,10 +114,9 @@ def compare(old: Resource, new: Resource, *, drift: bool = False) -> Iterator[Fi
     """Fields whose value differs. ``drift``: ``new`` is what a machine told, so what it cannot tell is left out."""
     if isinstance(old, Stack) and isinstance(new, Stack):
         yield from _compare_sysctls(dict(old.sysctls), dict(new.sysctls), drift=drift)
-        return
     for name, policy in (_TOLD if drift else _SET)[type(old)]:
         before, after = getattr(old, name), getattr(new, name)
-        if before != after:
+        if before != after and name != _SYSCTLS:
             yield FieldChange(name, before, after, policy)
 
 

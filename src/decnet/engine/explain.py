@@ -114,6 +114,8 @@ def _drifted(delta: Delta, change: FieldChange) -> str:
             return _containment(change)
         case "healthy" | "worn":
             return f"{noun} {_AILING[change.name]}"
+        case "personality":
+            return f"TCP/IP personality is {'another' if change.new else 'gone'}"
     if delta.id.kind is Kind.STACK:
         noun, verb, key = change.name, "is", ""
     else:
@@ -169,6 +171,11 @@ def _gone(delta: Delta) -> str:
 
 
 def _row(key: str, change: FieldChange, declared: Declared, prefix: str = "") -> Detail:
+    if change.name == "personality":
+        change, key = (
+            change._replace(old=change.old and "as it was", new=change.new and "another"),
+            "os.packets",
+        )
     if change.name == "egress":
         change = change._replace(old=change.old or ("deny",), new=change.new or ("deny",))
     old, new = show(change.old), show(change.new)

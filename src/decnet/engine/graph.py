@@ -51,7 +51,7 @@ class Op:
     @property
     def needs_content(self) -> bool:
         """Whether the machine is given the content."""
-        return self.act is Act.CREATE or "bundle" in self.fields
+        return self.act is Act.CREATE or not self.fields.isdisjoint(("bundle", "personality"))
 
 
 def label(id_: Id) -> str:

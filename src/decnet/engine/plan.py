@@ -99,6 +99,7 @@ def plan(desired: Desired, saved: Snapshot, observed: Observed, limit: Limit = L
     """
     warnings = [f"{thing} is there and is not ours" for thing in observed.foreign]
     warnings += [f"{thing} could not be looked at and is taken to be as applied" for thing in observed.unseen]
+    warnings += observed.degraded
     observed = seen(saved, observed)
     hidden = 0
     if limit:
@@ -216,7 +217,7 @@ def _details(
         rows += [row for row in following if row.policy is Policy.REPLACE and not replaces]
     system = next((row for row in rows if row.field and row.field.name == "os"), None)
     if system:
-        settings = [row for row in rows if row.field and row.field.name.startswith("net.")]
+        settings = [row for row in rows if row.field and row.field.name.startswith(("net.", "os.", "window"))]
         rows = [row for row in rows if row not in settings]
         if any(row.policy is Policy.REPLACE for row in settings):
             rows[rows.index(system)] = Detail(system.text, Policy.REPLACE, system.span, system.field)

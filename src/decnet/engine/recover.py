@@ -60,5 +60,6 @@ def as_found(known: Resource, actual: Resource) -> Resource:
     """``actual``, with what a machine does not tell taken from ``known``."""
     if isinstance(known, Stack) and isinstance(actual, Stack):
         named = dict(known.sysctls)
-        return Stack(known.decoy, tuple(pair for pair in actual.sysctls if pair[0] in named))
+        sysctls = tuple(pair for pair in actual.sysctls if pair[0] in named)
+        return dataclasses.replace(actual, sysctls=sysctls)
     return dataclasses.replace(known, **{name: getattr(actual, name) for name in told(type(known))})

@@ -125,7 +125,7 @@ def status(saved: Snapshot, observed: Observed, limit: Limit = Limit()) -> Statu
         saved.about,
         saved.serial,
         tuple(_decoy(decoy, parts[decoy.name], deltas[decoy.name], observed) for decoy in decoys),
-        (*beside, *observed.ailing),
+        (*beside, *observed.ailing, *observed.degraded),
         tuple(barred),
         hidden,
         tuple(_sinks(saved, observed)),

@@ -6,12 +6,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from decnet.engine.desired import Declared
-from decnet.engine.diff import SYSCTLS, Delta
+from decnet.engine.diff import Delta
 from decnet.errors import Span
 from decnet.state import Saved
-from decnet.world import Id, Kind, Link, Policy, Resource, Stack
+from decnet.world import Id, Kind, Link, Policy, Resource, Stack, policies
 
 _REPLACING_KINDS = {Kind.DECOY, Kind.LINK, Kind.STACK}
+_STACK = frozenset(name for name, policy in policies(Stack).items() if policy is Policy.LIVE)
+"""A stack is brought to its values as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ def _step(delta: Delta) -> Step:
     if _has(delta, Policy.REPLACE) or _has(delta, Policy.RESTART):
         return Step(reason, span, remove=delta.actual, create=declared)
     live = [change.name for change in (*delta.changes, *delta.drift) if change.policy is Policy.LIVE]
-    fields = frozenset([SYSCTLS]) if live and isinstance(declared.resource, Stack) else frozenset(live)
+    fields = _STACK if live and isinstance(declared.resource, Stack) else frozenset(live)
     return Step(reason, span, update=declared, fields=fields)
 
 

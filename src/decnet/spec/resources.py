@@ -166,10 +166,16 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """The TCP/IP settings of a decoy's namespace: ``(("net.ipv4.ip_default_ttl", "128"), …)``, sorted."""
+    """The TCP/IP settings of a decoy's namespace: ``(("net.ipv4.ip_default_ttl", "128"), …)``, sorted.
+
+    ``personality`` is the class id (`decnet.stack.class_id`, hex) of what rewrites its packets, empty without one;
+    ``window`` that of its routes (RTAX_WINDOW), 0 without one.
+    """
 
     decoy: str = _field(Policy.COMPUTED)
     sysctls: tuple[tuple[str, str], ...] = _field(Policy.LIVE, ())
+    personality: str = _field(Policy.LIVE, "")
+    window: int = _field(Policy.LIVE, 0)
 
     @property
     def id(self) -> Id:
@@ -250,7 +256,13 @@ Resource = Lan | Decoy | Link | Stack | Service | Custom | Sink
 def bundle_of(resource: Resource) -> str:
     """Hash of the content that a resource is made of; empty where it is made of its fields alone."""
     match resource:
-        case Service(bundle=bundle) | Custom(bundle=bundle) | Sink(bundle=bundle) | Decoy(container=bundle):
+        case (
+            Stack(personality=bundle)
+            | Service(bundle=bundle)
+            | Custom(bundle=bundle)
+            | Sink(bundle=bundle)
+            | Decoy(container=bundle)
+        ):
             return bundle
         case _:
             return ""

@@ -14,7 +14,19 @@ import msgspec
 from decnet.decoy.protocol import Attendance, Request, Running
 from decnet.errors import WorldError
 from decnet.spec.resources import Custom, Decoy, Driver, Lan, Link, Resource, Service, Sink, Stack
-from decnet.world import firewall, lans, links, names, namespaces, observe, refusal, sockets, sysctls, vlans
+from decnet.world import (
+    firewall,
+    lans,
+    links,
+    names,
+    namespaces,
+    observe,
+    personality,
+    refusal,
+    sockets,
+    sysctls,
+    vlans,
+)
 from decnet.world.netlink import Socket
 from decnet.world.processes import Processes
 from decnet.world.sandboxes import Sandboxes
@@ -47,6 +59,12 @@ class Acts:
         self._sandboxes = sandboxes
         self._shipper = shipper
         self._docker = docker
+        self._awaited: frozenset[str] = frozenset()
+        self._held: dict[str, Link] = {}
+
+    def await_personalities(self, decoys: frozenset[str]) -> None:
+        """Decoys whose new links stay down until their `Stack` is made."""
+        self._awaited = decoys
 
     def create(self, resource: Resource, content: bytes | None) -> None:
         with refusal.explained(resource):
@@ -61,9 +79,9 @@ class Acts:
                 case Decoy():
                     self._create_decoy(resource, content)
                 case Link():
-                    links.create(self._kernel, self._network, resource)
+                    self._link(resource)
                 case Stack():
-                    self._set_sysctls(resource)
+                    self._set_stack(resource, content)
                 case Service():
                     self._serve(resource, content)
                 case Custom():
@@ -110,7 +128,7 @@ class Acts:
                 case Link():
                     links.remove(self._kernel, self._network, resource)
                 case Stack():
-                    pass  # goes with the namespace: what the kernel had before is nobody's business any more
+                    self._drop_stack(resource)
                 case Custom():
                     self._end_custom(resource)
                 case Service():
@@ -184,20 +202,32 @@ class Acts:
                 namespaces.inside(fd, lambda: links.delete_group(self._group))
         namespaces.remove(self._network, decoy)
 
-    def _set_sysctls(self, stack: Stack) -> None:
-        def write() -> None:
-            for key, value in stack.sysctls:
-                try:
-                    sysctls.write(key, value)
-                except OSError as error:
-                    raise WorldError(
-                        f"{stack.id}: {key} = {value}: {error.strerror}",
-                        hint="see sysctl(8) and the kernel's ip-sysctl",
-                    ) from error
+    def _link(self, link: Link) -> None:
+        hold = link.decoy in self._awaited
+        if links.create(self._kernel, self._network, link, hold=hold):
+            self._held[link.decoy] = link
 
-        if stack.sysctls:
+    def _set_stack(self, stack: Stack, content: bytes | None) -> None:
+        """Settings and personality, then the link when it was held for them; whatever goes wrong, it is not left down."""
+
+        def write() -> None:
+            held = self._held.pop(stack.decoy, None)
+            try:
+                _set_sysctls(stack)
+                personality.put(stack, content, self._group, links.addresses(held) if held else ())
+            finally:
+                if held:
+                    links.release(held)
+            personality.bound(stack, self._group)
+
+        with namespaces.opened(self._network, stack.decoy) as fd:
+            namespaces.inside(fd, write)
+
+    def _drop_stack(self, stack: Stack) -> None:
+        """Settings go with the namespace: what the kernel had before is nobody's business any more."""
+        if namespaces.exists(self._network, stack.decoy):
             with namespaces.opened(self._network, stack.decoy) as fd:
-                namespaces.inside(fd, write)
+                namespaces.inside(fd, lambda: personality.drop(stack, self._group))
 
     def _route_to_decoys(self, lan: Lan) -> None:
         """Through a hairpin that was just made to the decoys that were there before it."""
@@ -312,3 +342,14 @@ class Acts:
             if entry.decoy == service.decoy
             and (entry.service == service.name or not set(entry.ports).isdisjoint(service.ports))
         ]
+
+
+def _set_sysctls(stack: Stack) -> None:
+    for key, value in stack.sysctls:
+        try:
+            sysctls.write(key, value)
+        except OSError as error:
+            raise WorldError(
+                f"{stack.id}: {key} = {value}: {error.strerror}",
+                hint="see sysctl(8) and the kernel's ip-sysctl",
+            ) from error

@@ -26,6 +26,8 @@ class Observed:
     unseen: tuple[str, ...] = ()
     ailing: tuple[str, ...] = ()
     """What is wrong of ours and is no resource, for a person: the supervisor has gone."""
+    degraded: tuple[str, ...] = ()
+    """What this machine cannot do of what is declared, and what goes on without it, for a person."""
     sinks: tuple[Shipping, ...] = ()
     """How the sinks that are at work stand."""
 

@@ -183,7 +183,8 @@ class FakeWorld:
                 self._get(Id(Kind.DECOY, resource.decoy))
                 there = self.resources.get(resource.id)
                 kept = dict(there.sysctls) if isinstance(there, Stack) else {}
-                resource = Stack(resource.decoy, tuple(sorted({**kept, **dict(resource.sysctls)}.items())))
+                sysctls = tuple(sorted({**kept, **dict(resource.sysctls)}.items()))
+                resource = dataclasses.replace(resource, sysctls=sysctls)
             case Service():
                 self._check_service(resource)
                 self._take_content(resource, content, fields)

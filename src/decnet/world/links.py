@@ -5,6 +5,7 @@ Three messages to the host's kernel at most, then one batch from a thread inside
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import socket
 import time
@@ -24,8 +25,11 @@ def loopback_up() -> None:
         kernel.change(messages.set_up(1, up=True))
 
 
-def create(kernel: Socket, network: str, link: Link) -> None:
-    """Make a link, or bring the one that is there to these values."""
+def create(kernel: Socket, network: str, link: Link, *, hold: bool = False) -> bool:
+    """Make a link, or bring the one that is there to these values.
+
+    With ``hold`` a fresh one stays down and without addresses until `release`; whether it does is returned.
+    """
     parent = kernel.link(link.parent)
     if parent is None:
         raise refusal.no_interface(link, link.parent, kernel.links())
@@ -36,15 +40,29 @@ def create(kernel: Socket, network: str, link: Link) -> None:
             fresh = False
             peer = _take_over(network, link, fd)
         else:
-            fresh = _make(kernel, network, link, parent, fd)
+            made = dataclasses.replace(link, up=link.up and not hold)
+            fresh = _make(kernel, network, made, parent, fd)
             peer = names.peer_interface(network, link.decoy, link.name)
-        namespaces.inside(fd, lambda: _configure(link, fresh=fresh))
+        held = hold and fresh
+        if not held:
+            namespaces.inside(fd, lambda: _configure(link, fresh=fresh))
     if link.driver is Driver.BRIDGE:
         bridges.quiet(peer)
     elif behind := lans.hairpin(kernel, network, link.lan):
         routes = lans.routes(behind, (link.address, link.address6))
         if routes:
             kernel.change(*routes)
+    return held
+
+
+def release(link: Link) -> None:
+    """Bring a link that was held to its values, inside its namespace."""
+    _configure(link, fresh=True)
+
+
+def addresses(link: Link) -> tuple[str, ...]:
+    """What a link has: its own, and the link-local one that comes with IPv6."""
+    return (link.address, *ipv6.own(link))
 
 
 def remove(kernel: Socket, network: str, link: Link) -> None:
@@ -207,7 +225,7 @@ def _configure(link: Link, *, fresh: bool) -> None:
         if seen is None:
             raise NetlinkError(errno.ENODEV, f"{link.name} vanished")
         todo = []
-        wanted = (link.address, *ipv6.own(link))
+        wanted = addresses(link)
         present = []
         if not fresh:
             present = [one for one in kernel.addresses(socket.AF_UNSPEC) if one.ifindex == seen.ifindex]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 from decnet.decoy.protocol import Running
 from decnet.errors import WorldError
 from decnet.shipper.protocol import Shipping
-from decnet.spec.resources import Custom, Decoy, Lan, Resource, Service, Sink
+from decnet.spec.resources import Custom, Decoy, Lan, Resource, Service, Sink, Stack
 from decnet.world import check, observe, probe, spawn
 from decnet.world.api import Observed
 from decnet.world.docker.presence import may_be_there
@@ -117,6 +117,7 @@ class LinuxWorld:
             tuple(view.foreign),
             tuple(view.unseen),
             sinks=sinks,
+            degraded=tuple(view.degraded),
             ailing=self._processes.ailing(),
         )
 
@@ -177,12 +178,16 @@ class LinuxWorld:
     @contextlib.contextmanager
     def expecting(self, resources: Iterable[Resource]) -> Iterator[None]:
         """See `World.expecting`. Decoy processes take 0.6 s to start, in which every worker would wait for them."""
-        needed = Counter((one.process, one.bounds) for one in resources if isinstance(one, Service))
+        made = tuple(resources)
+        awaited = frozenset(one.decoy for one in made if isinstance(one, Stack) and one.personality)
+        self._acts.await_personalities(awaited)
+        needed = Counter((one.process, one.bounds) for one in made if isinstance(one, Service))
         crowded = [process for process, services in needed.items() if services >= _CROWD]
         with ThreadPoolExecutor(_STARTS, thread_name_prefix="start") as pool:
             for process in crowded:
                 pool.submit(self._processes.warm, *process)
             yield
+        self._acts.await_personalities(frozenset())
 
     def create(self, resource: Resource, content: bytes | None = None) -> None:
         """See `World.create`."""

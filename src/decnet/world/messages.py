@@ -7,19 +7,22 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Sequence
+from ipaddress import ip_interface
 from typing import Any
 
 from pyroute2.netlink.rtnl.ifaddrmsg import ifaddrmsg  # type: ignore[import-untyped]
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg  # type: ignore[import-untyped]
 from pyroute2.netlink.rtnl.rtmsg import rtmsg  # type: ignore[import-untyped]
+from pyroute2.netlink.rtnl.tcmsg import tcmsg  # type: ignore[import-untyped]
 
 RTM_NEWLINK, RTM_DELLINK, RTM_NEWADDR, RTM_DELADDR, RTM_NEWROUTE, RTM_DELROUTE = 16, 17, 20, 21, 24, 25
+RTM_NEWQDISC, RTM_NEWTFILTER, RTM_DELTFILTER = 36, 44, 45
 _REPLACE, _EXCLUDE, _CREATE = 0x100, 0x200, 0x400
 _UP = 0x1
 _SCOPE_LINK = 253
 _NODAD = 0x02
 _IPVLAN_L2 = 0
-_PROTO_STATIC = 4
+_PROTO_KERNEL, _PROTO_STATIC = 2, 4
 _NOPREFIXROUTE = 0x200
 
 _HOST_PREFIX: dict[int, int] = {socket.AF_INET: 32, socket.AF_INET6: 128}
@@ -205,10 +208,31 @@ def _route(
     return _encode(rtmsg(), kind, flags, attributes, proto=_PROTO_STATIC, scope=scope, **fields)
 
 
-def default_route(index: int, gateway: str) -> bytearray:
-    """The default route, in place of the one that is there."""
-    attributes = [("RTA_GATEWAY", gateway), ("RTA_OIF", index)]
+def default_route(index: int, gateway: str, window: int = 0) -> bytearray:
+    """The default route, in place of the one that is there. ``window`` bounds those of connections (RTAX_WINDOW)."""
+    attributes = [("RTA_GATEWAY", gateway), ("RTA_OIF", index), *_metrics(window)]
     return _route(RTM_NEWROUTE, _CREATE | _REPLACE, attributes, family=_family(gateway), prefix=0, scope=0)
+
+
+def subnet_route(index: int, address: str, window: int) -> bytearray:
+    """The route to an interface's own subnet, in place of the one that the kernel made with its IPv4 ``address``."""
+    interface = ip_interface(address)
+    attributes = [("RTA_DST", str(interface.network.network_address)), ("RTA_OIF", index)]
+    attributes += [("RTA_PREFSRC", str(interface.ip)), *_metrics(window)]
+    fields = {"family": socket.AF_INET, "dst_len": interface.network.prefixlen, "table": 254, "type": 1}
+    return _encode(
+        rtmsg(),
+        RTM_NEWROUTE,
+        _CREATE | _REPLACE,
+        attributes,
+        proto=_PROTO_KERNEL,
+        scope=_SCOPE_LINK,
+        **fields,
+    )
+
+
+def _metrics(window: int) -> list[tuple[str, Any]]:
+    return [("RTA_METRICS", {"attrs": [("RTAX_WINDOW", window)]})] if window else []
 
 
 def delete_default_route(index: int, family: int = socket.AF_INET) -> bytearray:
@@ -229,3 +253,37 @@ def delete_host_route(index: int, ip: str) -> bytearray:
     family = _family(ip)
     attributes = [("RTA_DST", ip), ("RTA_OIF", index)]
     return _route(RTM_DELROUTE, 0, attributes, family=family, prefix=_HOST_PREFIX[family], scope=255)
+
+
+_CLSACT = 0xFFFF_FFF1
+_FILTER = 1
+"""Handle and priority of ours."""
+_ALL_PROTOCOLS = socket.htons(3)
+_DIRECT_ACTION = 1
+
+
+def clsact(index: int) -> bytearray:
+    """The queueing discipline that does nothing but hold filters; there already is an error (EEXIST)."""
+    fields = {"index": index, "handle": 0xFFFF_0000, "parent": _CLSACT}
+    return _encode(tcmsg(), RTM_NEWQDISC, _CREATE | _EXCLUDE, [("TCA_KIND", "clsact")], **fields)
+
+
+def program_filter(index: int, end: int, fd: int, name: str, class_id: int) -> bytearray:
+    """A program on one end of clsact, in place of the one that is there: no packet sees none of them."""
+    options = [
+        ("TCA_BPF_FD", fd),
+        ("TCA_BPF_NAME", name),
+        ("TCA_BPF_FLAGS", _DIRECT_ACTION),
+        ("TCA_BPF_CLASSID", class_id),
+    ]
+    attributes = [("TCA_KIND", "bpf"), ("TCA_OPTIONS", {"attrs": options})]
+    return _filter(RTM_NEWTFILTER, _CREATE | _REPLACE, index, end, attributes)
+
+
+def delete_program_filter(index: int, end: int) -> bytearray:
+    return _filter(RTM_DELTFILTER, 0, index, end, [("TCA_KIND", "bpf")])
+
+
+def _filter(kind: int, flags: int, index: int, end: int, attributes: Attributes) -> bytearray:
+    info = _FILTER << 16 | _ALL_PROTOCOLS
+    return _encode(tcmsg(), kind, flags, attributes, index=index, handle=_FILTER, parent=end, info=info)

@@ -21,11 +21,12 @@ from decnet.world.netlink import Socket, parse_link, split
 
 _SOL_NETLINK, _ADD_MEMBERSHIP, _LISTEN_ALL_NSID = 270, 1, 8
 _NETLINK_NETFILTER = 12
-_ROUTE_GROUPS = {1: "link", 5: "address", 7: "route", 9: "address"}
-"""RTNLGRP_LINK, _IPV4_IFADDR, _IPV4_ROUTE, _IPV6_IFADDR of <linux/rtnetlink.h>."""
+_ROUTE_GROUPS = {1: "link", 4: "filter", 5: "address", 7: "route", 9: "address"}
+"""RTNLGRP_LINK, _TC, _IPV4_IFADDR, _IPV4_ROUTE, _IPV6_IFADDR of <linux/rtnetlink.h>."""
 _NFTABLES_GROUP = 7
 """NFNLGRP_NFTABLES of <linux/netfilter/nfnetlink.h>."""
 _RTM_NEWLINK, _RTM_DELLINK, _RTM_NEWADDR, _RTM_DELADDR, _RTM_NEWROUTE, _RTM_DELROUTE = 16, 17, 20, 21, 24, 25
+_RTM_DELQDISC, _RTM_DELTFILTER = 37, 45
 _WORDS = {
     _RTM_NEWLINK: "link changed",
     _RTM_DELLINK: "link deleted",
@@ -33,6 +34,8 @@ _WORDS = {
     _RTM_DELADDR: "address deleted",
     _RTM_NEWROUTE: "route added",
     _RTM_DELROUTE: "route deleted",
+    _RTM_DELQDISC: "filters deleted",
+    _RTM_DELTFILTER: "filter deleted",
 }
 _BUFFER = 1 << 16
 _QUEUE = 8 << 20

@@ -23,6 +23,7 @@ NLM_F_DUMP_INTR = 0x10
 NLMSG_ERROR, NLMSG_DONE = 2, 3
 RTM_NEWLINK = 16
 RTM_GETLINK, RTM_GETADDR, RTM_GETROUTE, RTM_GETNEIGH = 18, 22, 26, 30
+RTM_NEWQDISC, RTM_NEWTFILTER, RTM_GETTFILTER = 36, 44, 46
 RTM_NEWNSID, RTM_GETNSID = 88, 90
 
 IFF_UP, IFF_LOWER_UP = 0x1, 0x1_0000
@@ -43,6 +44,10 @@ _IFINFO = struct.Struct("=BxHiII")
 _IFADDR = struct.Struct("=BBBBI")
 _RTMSG = struct.Struct("=8BI")
 _NDMSG = struct.Struct("=B3xiHBB")
+INGRESS, EGRESS = 0xFFFF_FFF2, 0xFFFF_FFF3
+"""Parents of filters at the two ends of a clsact queueing discipline (<linux/pkt_sched.h>)."""
+_CLSACT = 0xFFFF_FFF1
+_TCMSG = struct.Struct("=B3xi3I")
 _U32 = struct.Struct("=I")
 _INFO_NAMESPACE = bytes(4)
 """struct rtgenmsg: one byte of family, padded."""
@@ -104,6 +109,15 @@ class RouteSeen(NamedTuple):
     gateway: str
     ifindex: int
     metric: int
+    window: int = 0
+
+
+class FilterSeen(NamedTuple):
+    """A program on an end of an interface's clsact: its name, and the class id that it reads."""
+
+    name: str
+    class_id: int
+    program: int
 
 
 class Socket:
@@ -197,6 +211,17 @@ class Socket:
                 found.append(_route(kind, prefix, _attributes(payload, _RTMSG.size)))
         return found
 
+    def filters(self, index: int, end: int) -> list[FilterSeen]:
+        """The programs on one end of an interface's clsact; none where it has no clsact."""
+        found = []
+        for payload in self._dump(RTM_GETTFILTER, _TCMSG.pack(0, index, 0, end, 0)):
+            attributes = _attributes(payload, _TCMSG.size)
+            options = _attributes(attributes.get(2, b""), 0)  # TCA_OPTIONS
+            if _text(attributes.get(1, b"")) == "bpf" and 11 in options:  # TCA_KIND, TCA_BPF_ID
+                name, class_id = _text(options.get(7, b"")), _number(options.get(3, b""))
+                found.append(FilterSeen(name, class_id, _number(options[11])))
+        return found
+
     def listens_to(self) -> list[tuple[int, str]]:
         """Index and MAC of what interfaces take besides their own address: a parent, the MACs of its macvlans."""
         found = []
@@ -259,6 +284,19 @@ def probe(kind: str) -> bytearray:
     info = _attribute(_IFLA_INFO_KIND, kind.encode() + b"\0")
     body = _IFINFO.pack(0, 0, 0, 0, 0) + _attribute(_IFLA_LINKINFO, info)
     return bytearray(_HEADER.pack(_HEADER.size + len(body), RTM_NEWLINK, _CREATE_NEW, 0, 0) + body)
+
+
+def probe_filters(index: int) -> tuple[bytearray, bytearray]:
+    """Ask for clsact on an interface, and for a bpf filter without its program: EINVAL is all that is wrong with it."""
+    kinds = (_attribute(1, b"clsact\0"), _attribute(1, b"bpf\0"))
+    qdisc = _TCMSG.pack(0, index, 0xFFFF_0000, _CLSACT, 0) + kinds[0]
+    filter_ = _TCMSG.pack(0, index, 1, EGRESS, 1 << 16 | socket.htons(3)) + kinds[1]
+    bodies = ((RTM_NEWQDISC, qdisc), (RTM_NEWTFILTER, filter_))
+    first, second = (
+        bytearray(_HEADER.pack(_HEADER.size + len(body), kind, _CREATE_NEW, 0, 0) + body)
+        for kind, body in bodies
+    )
+    return first, second
 
 
 def _stamp(message: bytearray, sequence: int) -> None:
@@ -331,6 +369,6 @@ def parse_link(payload: bytes) -> LinkSeen:
 def _route(family: int, prefix: int, found: dict[int, bytes]) -> RouteSeen:
     destination = socket.inet_ntop(family, found.get(1, bytes(_FAMILIES[family])))
     gateway = socket.inet_ntop(family, found[5]) if 5 in found else ""
-    return RouteSeen(
-        f"{destination}/{prefix}", gateway, _number(found.get(4, b"")), _number(found.get(6, b""))
-    )
+    window = _attributes(found[8], 0).get(3, b"") if 8 in found else b""  # RTA_METRICS, RTAX_WINDOW
+    numbers = (_number(found.get(4, b"")), _number(found.get(6, b"")), _number(window))
+    return RouteSeen(f"{destination}/{prefix}", gateway, *numbers)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from decnet.services.limits import Bounds
 from decnet.spec.resources import Decoy, Driver, Id, Kind, Lan, Link, Resource, Service, Stack
-from decnet.world import firewall, names, namespaces, ownership, refusal, sysctls
+from decnet.world import filters, firewall, names, namespaces, ownership, refusal, sysctls
 from decnet.world.netlink import (
     DEFAULT,
     DEFAULT6,
@@ -38,6 +38,10 @@ class Inside(NamedTuple):
     addresses: Sequence[AddressSeen]
     routes: Sequence[RouteSeen]
     sysctls: tuple[tuple[str, str], ...]
+    personality: str
+    """Class id of that on our link."""
+    window: int
+    """Of our link's routes, where all have the same."""
     rules: bytes
     """As `decnet.world.firewall.seen` knows them."""
 
@@ -51,6 +55,7 @@ class View:
     resources: dict[Id, Resource] = field(default_factory=dict)
     foreign: list[str] = field(default_factory=list)
     unseen: list[str] = field(default_factory=list)
+    degraded: list[str] = field(default_factory=list)
 
     def add(self, resource: Resource) -> None:
         self.resources[resource.id] = resource
@@ -103,8 +108,31 @@ def look(network: str, expected: Iterable[Resource], containers: Containers | No
         view.add(_decoy(decoy, firewall.seen(inside.rules, rules), carrier))
         _see_links(view, host, decoy, inside, docker=carrier is not None and not carrier.lends)
         if Id(Kind.STACK, decoy) in view.expected:
-            view.add(Stack(decoy, inside.sysctls))
+            view.add(Stack(decoy, inside.sysctls, inside.personality, inside.window))
+    _see_degraded(view)
     return view
+
+
+def _see_degraded(view: View) -> None:
+    """Where the machine can give nobody a personality, those that lack theirs are as they can be."""
+    lacking = [
+        one
+        for one in view.expected.values()
+        if isinstance(one, Stack) and one.personality and not _has_personality(view, one.id)
+    ]
+    why = filters.obstacle() if lacking else ""
+    if not why:
+        return
+    view.degraded.append(f"os fingerprint degraded: {why}")
+    for one in lacking:
+        found = view.resources.get(one.id)
+        if isinstance(found, Stack):
+            view.add(dataclasses.replace(found, personality=one.personality))
+
+
+def _has_personality(view: View, stack: Id) -> bool:
+    found = view.resources.get(stack)
+    return isinstance(found, Stack) and bool(found.personality)
 
 
 def look_inside(network: str, asked: dict[str, Sequence[str]]) -> dict[str, Inside]:
@@ -121,19 +149,23 @@ def look_inside(network: str, asked: dict[str, Sequence[str]]) -> dict[str, Insi
                 namespaces.enter(fd)
             finally:
                 os.close(fd)
-            found[decoy] = _inside(keys)
+            found[decoy] = _inside(keys, names.group(network))
         return found
 
     return namespaces.in_thread(walk) if asked else {}
 
 
-def _inside(keys: Sequence[str]) -> Inside:
+def _inside(keys: Sequence[str], group: int) -> Inside:
     with Socket() as kernel:
         links = kernel.links()
         addresses, routes = kernel.addresses(socket.AF_UNSPEC), kernel.routes(socket.AF_UNSPEC)
+        own = next((seen.ifindex for seen in links if seen.group == group), 0)
+        personality = filters.attached(kernel, own) if own and keys else ""
+    windows = {route.window for route in routes if route.ifindex == own and ":" not in route.destination}
     values = ((key, sysctls.read(key)) for key in keys)
     settings = tuple((key, value) for key, value in values if value is not None)
-    return Inside(links, addresses, routes, settings, firewall.look())
+    window = windows.pop() if len(windows) == 1 else 0
+    return Inside(links, addresses, routes, settings, personality, window, firewall.look())
 
 
 def _asked(view: View, decoy: str) -> Sequence[str]:

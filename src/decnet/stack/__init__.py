@@ -1,0 +1,21 @@
+"""TCP/IP personalities: what a profile says, as the programs in bpf/ read it. Touches no machine."""
+
+from decnet.stack.keys import Personality
+from decnet.stack.layout import class_id, key, value
+from decnet.stack.options import Options
+from decnet.stack.program import Object, Program, linked, shipped
+from decnet.stack.settings import route_window, sysctls
+
+__all__ = [
+    "Object",
+    "Options",
+    "Personality",
+    "Program",
+    "class_id",
+    "key",
+    "linked",
+    "route_window",
+    "shipped",
+    "sysctls",
+    "value",
+]

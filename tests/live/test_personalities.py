@@ -1,0 +1,290 @@
+"""TCP/IP personalities by what real tools make of decoys: nmap, sockets, ss, nstat, raw frames."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import random
+import re
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from decnet import stack
+from decnet.catalog import load
+from decnet.stack import shipped
+from decnet.world import Decoy, Driver, Lan, Link, Stack, bpf, filters, names, namespaces, scan
+from tests.live.command import Command
+from tests.live.lab import Lab, Machine, eventually, run
+from tests.live.worlds import opened
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
+
+EXACT = (
+    "linux-4", "linux-5", "linux-6", "windows7", "windows10", "windows11", "windows-server-2012r2", "windows-server-2016",
+    "windows-server-2019", "windows-server-2022", "freebsd", "openbsd", "macos", "ip-camera", "synology",
+)  # fmt: skip
+"""Profiles that nmap 7.93 has a label for that they meet. The others come near: docs/os-fingerprints.md."""
+NEAR = ("cisco-ios", "cisco-asa", "vxworks", "lwip", "hp-laserjet")
+ADDRESS = {name: f"198.51.100.{20 + number}" for number, name in enumerate((*EXACT, *NEAR))}
+CONNECTED = ("linux-6", "windows7", "windows10", "freebsd", "openbsd", "macos", *NEAR)
+ECHO = """
+import socket
+listener = socket.create_server(("", 9000))
+while True:
+    connection, _ = listener.accept()
+    with connection:
+        while piece := connection.recv(1 << 18):
+            connection.sendall(piece)
+"""
+MEGABYTES = 8
+
+
+@pytest.fixture(scope="module")
+def attacker(lab: Lab, tmp_path_factory) -> Iterator[Machine]:
+    """A machine on the LAN of a network with a decoy of every system; the network is applied."""
+    folder = tmp_path_factory.mktemp("faces")
+    file = folder / "faces.ini"
+    decoys = "".join(
+        f"\n[{name}]\nos = {name}\nip = {address}\nservices = http\n" for name, address in ADDRESS.items()
+    )
+    file.write_text(
+        f"[general]\nname = faces\nnet = 198.51.100.0/24\nruntime = netns\nseed = faces\n{decoys}", "utf-8"
+    )
+    decnet = Command(folder / "state", supervised=False)
+    decnet("apply", "--yes", file)
+    machine = lab.machine("attacker", "198.51.100.9/24", bridge=names.lan_interface("faces", "default"))
+    eventually(lambda: answers(machine, ADDRESS["linux-6"]))
+    machine_state[machine.name] = (decnet, file)
+    yield machine
+    lab.unplug(machine)
+    decnet("destroy", "--yes", "faces")
+
+
+machine_state: dict[str, tuple[Command, Path]] = {}
+
+
+def answers(machine: Machine, address: str) -> bool:
+    return "HTTP/1." in machine.run("curl", "-sI", "-m", "3", f"http://{address}/", check=False)
+
+
+def inside(machine: Machine, work):
+    """Do something in a machine's namespace."""
+    fd = os.open(f"/run/netns/{machine.name}", os.O_RDONLY)
+    try:
+        return namespaces.inside(fd, work)
+    finally:
+        os.close(fd)
+
+
+def scanned(machine: Machine, name: str) -> str:
+    return "; ".join(inside(machine, lambda: scan.operating_systems(ADDRESS[name], (80,))))
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_a_scan_takes_a_decoy_for_its_system_and_a_visitor_is_served_after_it(attacker: Machine, name: str):
+    label = load().oses[name].nmap_label
+    assert label in scanned(attacker, name)
+    assert label in scanned(attacker, name)
+    assert answers(attacker, ADDRESS[name])
+
+
+def test_two_scanners_at_once_see_the_same_system(lab: Lab, attacker: Machine):
+    seen: list[str] = []
+    other = threading.Thread(
+        target=lambda: seen.append("; ".join(scan.operating_systems(ADDRESS["windows10"], (80,))))
+    )
+    other.start()
+    seen.append(scanned(attacker, "windows10"))
+    other.join()
+    assert all("Microsoft Windows 10" in one for one in seen), seen
+
+
+@contextlib.contextmanager
+def echoing(name: str) -> Iterator[None]:
+    """A server on port 9000 of a decoy that sends back what comes."""
+    command = ("nsenter", f"--net=/run/netns/decnet:faces:{name}", sys.executable, "-c", ECHO)
+    process = subprocess.Popen(command)
+    try:
+        time.sleep(0.4)
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+def sent_and_received(address: str, megabytes: int) -> tuple[str, str]:
+    """Hashes of what was sent to an echo and of what came back."""
+    data = random.Random(5).randbytes(megabytes << 20)
+    back = hashlib.sha256()
+    with socket.create_connection((address, 9000), 10) as connection:
+        sender = threading.Thread(target=connection.sendall, args=(data,))
+        sender.start()
+        left = len(data)
+        while left:
+            piece = connection.recv(1 << 18)
+            assert piece, f"closed {left} bytes early"
+            back.update(piece)
+            left -= len(piece)
+        sender.join()
+    return hashlib.sha256(data).hexdigest(), back.hexdigest()
+
+
+def counters(machine: Machine) -> dict[str, int]:
+    lines = machine.run("nstat", "-asz").splitlines()[1:]
+    return {name: int(value) for name, value, _ in (line.split() for line in lines)}
+
+
+@pytest.mark.parametrize("name", CONNECTED)
+def test_what_is_sent_arrives_both_ways_and_no_segment_is_refused(attacker: Machine, name: str):
+    decoy = Machine(f"decnet:faces:{name}")
+    with echoing(name):
+        there, back = inside(attacker, lambda: sent_and_received(ADDRESS[name], MEGABYTES))
+    assert there == back
+    for machine in (attacker, decoy):
+        after = counters(machine)
+        assert (after["TcpExtTSEcrRejected"], after["TcpInCsumErrors"]) == (0, 0)
+
+
+@pytest.mark.parametrize("name", CONNECTED)
+def test_both_ends_of_a_connection_agree_on_the_window_scales(attacker: Machine, name: str):
+    def scales(machine: Machine) -> tuple[int, int]:
+        found = re.search(r"wscale:(\d+),(\d+)", machine.run("ss", "-tinH", "state", "established"))
+        return (int(found[1]), int(found[2])) if found else (0, 0)
+
+    with echoing(name):
+        connection = inside(attacker, lambda: socket.create_connection((ADDRESS[name], 9000), 5))
+        with connection:
+            theirs, own = scales(attacker)
+            assert scales(Machine(f"decnet:faces:{name}")) == (own, theirs)
+    assert theirs == (load().oses[name].personality.tcp.wscale or 0)
+
+
+def test_a_probe_with_a_wrong_checksum_gets_no_answer(attacker: Machine):
+    out = attacker.run(
+        "nmap", "-n", "-Pn", "-sS", "--badsum", "-p", "80,81", "--max-retries", "1", ADDRESS["windows10"]
+    )
+    assert re.findall(r"^(?:80|81)/tcp (\S+)", out, re.MULTILINE) == ["filtered", "filtered"]
+
+
+@pytest.mark.parametrize(("name", "state"), [("windows10", "closed"), ("linux-6", "open|filtered")])
+@pytest.mark.parametrize("scan_type", ["-sN", "-sF", "-sX"])
+def test_segments_without_a_connection_get_the_answer_of_the_system(attacker, name, state, scan_type):
+    out = attacker.run("nmap", "-n", "-Pn", scan_type, "-p", "80", "--max-retries", "1", ADDRESS[name])
+    assert re.findall(r"^80/tcp (\S+)", out, re.MULTILINE) == [state]
+
+
+def test_a_whole_scan_of_ports_finds_the_open_one_and_leaves_the_decoy_well(attacker: Machine):
+    out = attacker.run("nmap", "-n", "-Pn", "-p-", "-T4", ADDRESS["windows10"], timeout=120)
+    assert re.findall(r"^(\d+)/tcp open", out, re.MULTILINE) == ["80"]
+    assert answers(attacker, ADDRESS["windows10"])
+
+
+@pytest.mark.parametrize("name", ["windows10", "openbsd", "cisco-ios"])
+def test_frames_of_chance_do_no_harm(attacker: Machine, name: str):
+    mac = attacker.run("ip", "neigh", "show", ADDRESS[name]).split()[4]
+    chance = random.Random(name)
+    head = bytes.fromhex(mac.replace(":", "")) + bytes(6)
+
+    def send() -> None:
+        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as raw:
+            raw.bind(("eth0", 0))
+            for _ in range(3400):
+                kind = chance.choice((b"\x08\x00", b"\x86\xdd", b"\x08\x06"))
+                body = bytearray(chance.randbytes(chance.randint(1, 700)))
+                if kind == b"\x08\x00" and len(body) > 40:
+                    body[:1] = bytes((chance.choice((0x45, 0x46, 0x4F, 0x40)),))
+                    body[2:4] = chance.choice((len(body), chance.randint(0, 65535))).to_bytes(2, "big")
+                    body[6:8] = chance.choice((b"\0\0", b"\x40\0", b"\x20\x01"))
+                    body[9:10] = bytes((chance.choice((1, 6, 17)),))
+                    body[16:20] = socket.inet_aton(ADDRESS[name])
+                    body[22:24] = (80).to_bytes(2, "big")
+                raw.send(head + kind + bytes(body))
+
+    inside(attacker, send)
+    assert answers(attacker, ADDRESS[name])
+
+
+def test_a_personality_that_was_taken_off_is_seen_and_put_back(attacker: Machine):
+    decnet, file = machine_state[attacker.name]
+    run("nsenter", "--net=/run/netns/decnet:faces:windows10", "tc", "qdisc", "del", "dev", "eth0", "clsact")
+    assert "Microsoft Windows" not in scanned(attacker, "windows10")
+    assert decnet.status("faces", code=4)["windows10"]["detail"] == "TCP/IP personality is gone"
+    decnet("apply", "--yes", file)
+    assert decnet.status("faces")["windows10"]["state"] == "up"
+    assert "Microsoft Windows 10" in scanned(attacker, "windows10")
+
+
+def test_a_change_of_system_keeps_open_connections(attacker: Machine):
+    decnet, file = machine_state[attacker.name]
+    text = file.read_text()
+    with echoing("windows11"):
+        open_connection = inside(attacker, lambda: socket.create_connection((ADDRESS["windows11"], 9000), 5))
+        with open_connection as connection:
+            file.write_text(text.replace("os = windows11\n", "os = windows7\n"))
+            decnet("apply", "--yes", file)
+            connection.sendall(b"still there")
+            assert connection.recv(64) == b"still there"
+    assert "Microsoft Windows 7" in scanned(attacker, "windows11")
+    file.write_text(text)
+    decnet("apply", "--yes", file)
+
+
+def test_verify_says_what_nmap_says(attacker: Machine):
+    decnet, _ = machine_state[attacker.name]
+    assert re.search(r"linux-6\s+as declared", decnet("verify", "os", "faces", "linux-6"))
+
+
+def test_what_the_verifier_refuses_is_an_error_with_its_words():
+    image = shipped()
+    inbound = image.programs["inbound"]
+    endless = bytes.fromhex("0500ffff00000000") + inbound.instructions
+    broken = type(image)(
+        image.version, image.terms, {"inbound": type(inbound)("inbound", endless, ())}, image.maps
+    )
+    with pytest.raises(bpf.BpfError, match="the verifier refused it"):
+        bpf.load(broken)
+
+
+def test_a_new_link_is_down_until_its_personality_is_in_place(lab: Lab):
+    lan = Lan("default", Driver.BRIDGE, subnet="203.0.113.0/24", address="203.0.113.1/24")
+    link = Link(
+        "shy", "eth0", "default", Driver.BRIDGE, names.lan_interface("shy", "default"), "02:00:00:00:00:07",
+        "203.0.113.7/24",
+    )  # fmt: skip
+    packed = stack.value(load().oses["windows10"].personality)
+    face = Stack("shy", (("net.ipv4.ip_default_ttl", "128"),), f"{stack.class_id(packed):08x}")
+    with opened(lab, "shy") as world, world.expecting((lan, link, face)):
+        world.create(lan)
+        world.create(Decoy("shy"))
+        world.create(link)
+        assert " DOWN " in run("nsenter", "--net=/run/netns/decnet:shy:shy", "ip", "link", "show", "eth0")
+        world.create(face, packed)
+        assert "ttl=128" in run("ping", "-c", "1", "-W", "2", "203.0.113.7")
+        assert world.observe((lan, link, face)).resources[face.id] == face
+
+
+def test_a_machine_that_takes_no_program_has_decoys_that_answer_and_says_why(lab: Lab, monkeypatch):
+    monkeypatch.setattr(filters, "obstacle", lambda: "kernel has no CONFIG_NET_CLS_BPF")
+    lan = Lan("default", Driver.BRIDGE, subnet="203.0.113.0/24", address="203.0.113.1/24")
+    link = Link(
+        "poor", "eth0", "default", Driver.BRIDGE, names.lan_interface("poor", "default"), "02:00:00:00:00:08",
+        "203.0.113.8/24",
+    )  # fmt: skip
+    packed = stack.value(load().oses["windows10"].personality)
+    face = Stack("poor", (("net.ipv4.ip_default_ttl", "128"),), f"{stack.class_id(packed):08x}")
+    with opened(lab, "poor") as world, world.expecting((lan, link, face)):
+        for one in (lan, Decoy("poor"), link):
+            world.create(one)
+        world.create(face, packed)
+        assert "ttl=128" in run("ping", "-c", "1", "-W", "2", "203.0.113.8")
+        observed = world.observe((lan, link, face))
+    assert observed.degraded == ("os fingerprint degraded: kernel has no CONFIG_NET_CLS_BPF",)
+    assert observed.resources[face.id] == face  # nothing that a repair could mend
