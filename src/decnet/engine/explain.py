@@ -112,15 +112,19 @@ def _drifted(delta: Delta, change: FieldChange) -> str:
             return f"{noun} runs other content"
         case "egress":
             return _containment(change)
-        case "healthy" | "worn":
-            return f"{noun} {_AILING[change.name]}"
-        case "personality":
-            return f"TCP/IP personality is {'another' if change.new else 'gone'}"
+        case "healthy" | "worn" | "personality":
+            return _ill(noun, change)
     if delta.id.kind is Kind.STACK:
         noun, verb, key = change.name, "is", ""
     else:
         verb, key = "has", f"{_KEYS.get(change.name, change.name)} "
     return f"{noun} {verb} {key}{show(change.new) or 'none'}, not {show(change.old)}"
+
+
+def _ill(noun: str, change: FieldChange) -> str:
+    if change.name == "personality":
+        return f"TCP/IP personality is {'another' if change.new else 'gone'}"
+    return f"{noun} {_AILING[change.name]}"
 
 
 def _containment(change: FieldChange) -> str:
