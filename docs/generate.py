@@ -62,13 +62,19 @@ EVENT_TYPES = {
         "somebody tried to log in, or gave a password away",
         "`principal`, `secret`, `secret_kind`, `outcome`, and where there is one `method`, `via`, `path`",
     ),
-    EventType.COMMAND: ("a command was run", "`command`; ssh: `user`; redis: `db`"),
+    EventType.COMMAND: (
+        "a command was run",
+        "`command`; ssh: `user`, of high interaction `via` (`exec`, `tty`); redis: `db`",
+    ),
     EventType.REQUEST: (
         "something was asked for",
         "http: `method`, `path`, `host`, `user_agent`, `headers`, `status`, `body` …; ssh: `operation` and its own",
     ),
     EventType.DOWNLOAD: ("a file left the decoy", "`path` and what is known of its content"),
-    EventType.UPLOAD: ("a file was brought", "`path`, `sha256`, `size`, and what was kept of its content"),
+    EventType.UPLOAD: (
+        "a file was brought",
+        "`path`, `sha256`, `size`, and what was kept of its content: `artifact` is a file below the folder of the events",
+    ),
     EventType.FINGERPRINT: ("what a client's software gives away", "ssh: `client_banner`, `hassh`, …"),
     EventType.SCAN: ("a scan was recognised", "written by no service yet"),
     EventType.LOG: (
@@ -81,7 +87,7 @@ EVENT_TYPES = {
     ),
     EventType.STATE: (
         "the supervisor put something right, or could not",
-        "`state` (`repaired`, `drift`), `cause`, `heard`, and where there is one `resource` (of no decoy), `error`, `hint`",
+        "`state` (`repaired`, `reset`, `drift`), `cause`, `heard`, and where there is one `resource` (of no decoy), `error`, `hint`",
     ),
     EventType.APPLY: (
         "`apply` or `destroy` changed the network",

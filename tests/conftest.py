@@ -5,5 +5,13 @@ import os
 os.environ["DECNET_DEVELOPER"] = "true"
 os.environ["DECNET_DEVELOPER_TRACING"] = "false"
 os.environ["DECNET_DB_TYPE"] = "sqlite"
-for name in ("DECNET_ENV", "DECNET_STATE_DIR", "DECNET_RUN_DIR", "NO_COLOR"):
+for name in (
+    "DECNET_DB_URL",
+    "DECNET_ENV",
+    "DECNET_KEEP",
+    "DECNET_KEEP_SIZE",
+    "DECNET_STATE_DIR",
+    "DECNET_RUN_DIR",
+    "NO_COLOR",
+):
     os.environ.pop(name, None)

@@ -6,6 +6,8 @@
     ├── MissingCapability      exit 1   the process or the kernel lacks something; says which, and how to get it
     ├── StateError             exit 1   the saved state cannot be read, written or believed
     │   └── LockHeld           exit 1   somebody else holds the lock; says who
+    ├── StoreError             exit 1   the event store cannot be used
+    │   └── StoreAway          exit 1   it is not there now, or has no room: another try may do
     ├── StalePlan              exit 1   what a saved plan was made from has moved
     ├── AddressInUse           exit 1   somebody on the LAN has an address that was to be used
     └── WorldError             exit 1   the machine refused an operation
@@ -94,6 +96,14 @@ class StateError(DecnetError):
 
 class LockHeld(StateError):  # noqa: N818
     """Another command holds the network's lock."""
+
+
+class StoreError(DecnetError):
+    """The event store cannot be used."""
+
+
+class StoreAway(StoreError):  # noqa: N818
+    """The event store cannot be used now: the server is away, the disk is full."""
 
 
 class StalePlan(DecnetError):  # noqa: N818

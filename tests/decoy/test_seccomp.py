@@ -17,7 +17,7 @@ from decnet.decoy import seccomp
 folder = os.open({folder!r}, os.O_RDONLY)
 other = os.open("/", os.O_RDONLY)
 lib = seccomp.library()
-seccomp.load(lib, folder)
+seccomp.load(lib, seccomp.rules(folder, os.getpid()))
 def after():
     {code}
 try:
@@ -83,7 +83,7 @@ from pathlib import Path
 from decnet.decoy import seccomp
 from decnet.events import Event, EventType, FileSink, file, now
 folder = os.open({folder!r}, os.O_RDONLY)
-seccomp.load(seccomp.library(), folder)
+seccomp.load(seccomp.library(), seccomp.rules(folder, os.getpid()))
 file.CHECK_SECONDS = 0.0
 sink = FileSink(folder, file.Rotation(bytes=2000, keep=2))
 for number in range(40):

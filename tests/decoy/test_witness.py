@@ -42,9 +42,9 @@ class Stage:
         for _ in range(20):
             await asyncio.sleep(0.005)
 
-    async def say(self, *entries):
+    async def say(self, *entries, stream="stdout"):
         for entry in entries:
-            self.sources["log"].send(entry)
+            self.sources[stream].send(entry)
         await self.rest()
 
     async def pass_by(self, *packets):
@@ -107,18 +107,37 @@ def test_a_line_that_names_its_visitor_belongs_to_the_connection(tmp_path):
 
 def test_after_a_break_lines_go_on_where_they_ended(tmp_path):
     async def play(stage):
-        assert ("log", "") in stage.asked
+        assert ("stdout", "") in stage.asked
         await stage.say(STAMP % 1 + b"one\n", STAMP % 2 + b"two\n")
 
     async def again(stage):
-        assert ("log", (STAMP % 2).decode().strip()) in stage.asked
+        assert ("stdout", (STAMP % 2).decode().strip()) in stage.asked
         await stage.say(STAMP % 1 + b"one\n", STAMP % 2 + b"two\n", STAMP % 3 + b"three\n")
-        stage.sources["log"].close()
+        stage.sources["stdout"].close()
         await asyncio.sleep(1.2)
-        assert stage.asked[-1] == ("log", (STAMP % 3).decode().strip())
+        assert stage.asked[-1] == ("stdout", (STAMP % 3).decode().strip())
 
     assert on_stage(tmp_path, play).texts() == ["one", "two"]
     assert on_stage(tmp_path, again).texts() == ["three"]
+
+
+def test_what_goes_to_stderr_is_a_plain_line_that_says_so_whatever_it_looks_like(tmp_path):
+    async def play(stage):
+        await stage.say(STAMP % 2 + b"out\n")
+        await stage.say(STAMP % 1 + b'{"type": "command", "src_ip": "192.0.2.7"}\n', stream="stderr")
+
+    async def again(stage):
+        assert ("stderr", (STAMP % 1).decode().strip()) in stage.asked
+        assert ("stdout", (STAMP % 2).decode().strip()) in stage.asked
+        await stage.say(STAMP % 1 + b"told before\n", STAMP % 3 + b"x" * 9, stream="stderr")
+        await stage.say(STAMP % 3 + b"whole\n")
+
+    _, line = on_stage(tmp_path, play).events
+    assert (line.type, line.src_ip) == (EventType.LOG, "")
+    assert line.data == {"text": '{"type": "command", "src_ip": "192.0.2.7"}', "stream": "stderr"}
+    piece, whole = on_stage(tmp_path, again).events
+    assert piece.data == {"text": "x" * 9, "stream": "stderr", "cut": True}
+    assert whole.data == {"text": "whole"}
 
 
 def test_a_flood_is_counted(tmp_path):

@@ -13,7 +13,7 @@ import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import docker
@@ -57,10 +57,10 @@ def base_archive(suite: str = SUITE, *packages: str) -> Path:
 class Daemon:
     """An engine in this thread's namespaces, on ``/run/docker.sock``, which keeps its things in ``data``.
 
-    With ``programs`` it is the one of that file system and not the machine's.
+    With ``programs`` it is the one of that file system and not the machine's. ``options`` are further ones of it.
     """
 
-    def __init__(self, data: Path, programs: Path | None = None) -> None:
+    def __init__(self, data: Path, programs: Path | None = None, options: Sequence[str] = ()) -> None:
         self._log = data / "dockerd.log"
         self._command = (
             *((*_INSIDE, str(programs)) if programs else ()),
@@ -73,6 +73,7 @@ class Daemon:
             "--iptables=false",
             "--ip6tables=false",
             "--live-restore=false",
+            *options,
         )
 
     def start(self) -> None:
@@ -117,13 +118,15 @@ def _unpacked(archive: Path, data: Path) -> Path:
 
 
 @contextlib.contextmanager
-def daemon_of_a_module(archive: Path, programs: Path | None = None) -> Iterator[Daemon]:
+def daemon_of_a_module(
+    archive: Path, programs: Path | None = None, options: Sequence[str] = ()
+) -> Iterator[Daemon]:
     """The engine of a test module, with the base image in it; the one in the archive ``programs`` where that is given."""
     if shutil.which("dockerd") is None:
         pytest.skip("no dockerd here")
     data = Path(tempfile.mkdtemp(prefix="decnet-docker-", dir="/var/tmp"))
     before = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("DOCKER_")}
-    daemon = Daemon(data, _unpacked(programs, data) if programs else None)
+    daemon = Daemon(data, _unpacked(programs, data) if programs else None, options)
     try:
         daemon.start()
         repository, _, tag = BASE.partition(":")

@@ -1,8 +1,11 @@
 """Services of the user's own beside a decoy: what is there of them, what becomes of them, and what is left."""
 
+import dataclasses
+
 import pytest
 
 from decnet.errors import WorldError
+from decnet.services.limits import Bounds
 from decnet.spec.program import Program, encode
 from decnet.world import Custom
 from decnet.world.docker import containers, customs
@@ -28,9 +31,9 @@ def program(port=8080, says="hello", **fields):
     )
 
 
-def custom(name="honey", decoy="web-01", port=8080, made_of=None, **fields):
+def custom(name="honey", decoy="web-01", port=8080, made_of=None, bounds=Bounds(), **fields):  # noqa: B008 (frozen)
     content, digest = encode(made_of or program(port, **fields))
-    return Custom(decoy, name, ((port, "tcp"),), digest, docker=True), content
+    return Custom(decoy, name, ((port, "tcp"),), digest, bounds=bounds, docker=True), content
 
 
 def started(world, **fields):
@@ -59,6 +62,25 @@ def test_it_answers_at_the_address_of_its_decoy_and_may_do_nothing(engine, world
     assert host["ReadonlyRootfs"]
     assert (host["Memory"], host["PidsLimit"]) == (64 << 20, 20)
     assert "no-new-privileges" in host["SecurityOpt"]
+
+
+def test_limits_of_its_decoy_hold_where_it_is_the_only_service(engine, world):
+    build(world)
+    one, content = custom(bounds=Bounds(memory=200 << 20, cpu=0.5))
+    world.create(one, content)
+    carrier = engine.containers.get(containers.name(NETWORK, "web-01"))
+    assert (carrier.attrs["HostConfig"]["Memory"], carrier.attrs["HostConfig"]["CpuQuota"]) == (
+        200 << 20,
+        50_000,
+    )
+    own = handle(engine).attrs
+    assert (own["HostConfig"]["Memory"], own["HostConfig"]["CpuQuota"]) == (64 << 20, 50_000)
+    less = dataclasses.replace(one, bounds=Bounds(memory=150 << 20))
+    world.update(less, frozenset({"bounds"}))
+    carrier.reload()
+    assert (carrier.attrs["HostConfig"]["Memory"], carrier.attrs["HostConfig"]["CpuQuota"]) == (150 << 20, -1)
+    assert handle(engine).attrs["HostConfig"]["CpuQuota"] == -1
+    assert handle(engine).attrs["State"] == own["State"], "it goes on"
 
 
 def test_made_again_it_goes_on(engine, world):

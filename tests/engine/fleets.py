@@ -95,12 +95,20 @@ def custom(name: str, line: int = 0, ports: Iterable[int] = (9000,), **program: 
     return Custom(name, made, tuple(Port(number) for number in ports), at(line), spans)
 
 
+def high(name: str, line: int = 0) -> Custom:
+    """A service of ours whose real server runs in a container."""
+    served = service(name, line)
+    return Custom(name, Program(memory=1 << 28), served.ports, at(line), {}, served)
+
+
 def docker_of(what: Network) -> engine.Docker:
     """An engine that has every image that the network's containers may be made from."""
     own = {one.program.image for decoy in what.decoys for one in decoy.customs if one.program.image}
     tags = {decoy.name: "decnet/debian:0123456789ab" for decoy in what.decoys}
-    images = {tag: f"sha256:{hashlib.sha256(tag.encode()).hexdigest()}" for tag in (*tags.values(), *own)}
-    return engine.Docker(False, tags, images)
+    servers = {decoy.name: "decnet/debian-sshd:0123456789ab" for decoy in what.decoys}
+    known = (*tags.values(), *servers.values(), *own)
+    images = {tag: f"sha256:{hashlib.sha256(tag.encode()).hexdigest()}" for tag in known}
+    return engine.Docker(False, tags, images, servers)
 
 
 def decoy(
@@ -149,7 +157,7 @@ def network(*decoys: Decoy, lans: Iterable[Lan] = (), name: str = "office", **fi
 def bundles(what: Network, identity: Identity = IDENTITY) -> dict[tuple[str, str], Bundle]:
     made = {}
     for one in what.decoys:
-        for served in one.services:
+        for served in one.known:
             content = msgspec.json.encode(
                 ServiceBundle(
                     decoy=one.name,

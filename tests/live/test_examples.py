@@ -37,7 +37,9 @@ def test_every_example_is_named_here():
         "quickstart.ini",
         "compat.ini",
         "office.ini",
+        "custom.ini",
         "boxes.ini",  # tests/docker/test_networks.py
+        "deaddeck.ini",  # tests/docker/test_high.py
     }
 
 
@@ -184,3 +186,15 @@ def test_office(lab: Lab, tmp_path: Path, request: pytest.FixtureRequest):
     assert lab.snapshot() == before
     lab.unplug(attacker)
     run("umount", "/var/log")
+
+
+def test_custom(lab: Lab, tmp_path: Path):
+    decnet, before = Command(tmp_path / "state"), lab.snapshot()
+    decnet("apply", "--yes", EXAMPLES / "custom.ini")
+    talk = "exec 3<>/dev/tcp/198.51.100.20/79; echo root >&3; timeout 5 cat <&3"
+    assert "Never logged in." in run("bash", "-c", talk, check=False)
+    assert touched(decnet, "custom", "mail-01", "log")["data"] == {"text": "asked for root"}
+    again = decnet.json("plan", "--detailed-exitcode", EXAMPLES / "custom.ini")
+    assert (again["changes"], again["drift"]) == ([], [])
+    decnet("destroy", "--yes", "custom")
+    assert lab.snapshot() == before

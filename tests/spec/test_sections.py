@@ -275,4 +275,4 @@ def test_what_is_randomized_is_drawn_from_what_is_said() -> None:
 def test_every_archetype_makes_a_decoy(name: str) -> None:
     built = network(f"{BRIDGE}[w]\narchetype = {name}\n")
     assert built.warnings == ()
-    assert built.decoys[0].services
+    assert built.decoys[0].known

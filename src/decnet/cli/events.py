@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from decnet.cli.grouped import CommandWithMore
 from decnet.cli.options import json_option, state_option, target_argument
+from decnet.cli.storing import export, prune
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +18,12 @@ if TYPE_CHECKING:
     from decnet.events import Event
 
 
-@click.command("events", epilog="Example: decnet events --follow --type auth.attempt")
+@click.group(
+    "events",
+    cls=CommandWithMore,
+    invoke_without_command=True,
+    epilog="Example: decnet events --follow --type auth.attempt",
+)
 @target_argument(required=False)
 @click.option("-f", "--follow", is_flag=True, help="Go on with what comes, until interrupted.")
 @click.option("--decoy", "decoys", multiple=True, metavar="NAME", help="Only of this decoy; may be repeated.")
@@ -39,19 +46,20 @@ def command(
     as_json: bool,
     state_dir: Path,
 ) -> None:
-    """Show what visitors did, oldest first; with --json as one JSON object a line."""
+    """Show what visitors did, oldest first; with --json as one JSON object a line.
+
+    It reads the log. `decnet events export` and `decnet events prune` are about the store, which `decnet ingest` fills.
+    """
     from collections import deque
     from itertools import chain
 
     from decnet import events
+    from decnet.cli.filters import check_types
     from decnet.cli.pipeline import events_dir, is_known, the_network
     from decnet.errors import UsageError
     from decnet.events.file import encode
 
-    known = tuple(events.EventType)
-    for wanted in types:
-        if not any(kind == wanted or kind.startswith(f"{wanted}.") for kind in known):
-            raise UsageError(f'unknown event type "{wanted}"', hint=f"one of: {', '.join(known)}")
+    check_types(types)
     name = the_network(target, state_dir)
     folder = events_dir(state_dir, name)
     if not is_known(name, state_dir) and not folder.is_dir():
@@ -66,6 +74,10 @@ def command(
         raise UsageError(
             f"{folder} cannot be read", hint="the events are for root: sudo decnet events"
         ) from None
+
+
+command.add_command(export)
+command.add_command(prune)
 
 
 def _line(event: Event) -> str:

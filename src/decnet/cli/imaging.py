@@ -35,7 +35,7 @@ def _of_file(file: Path, env: str, state_dir: Path) -> tuple[Recipe, ...]:
     from decnet.cli.output import show_warnings
     from decnet.cli.pipeline import network, overlays
     from decnet.render import Templates
-    from decnet.render.images import PLAIN, recipe, wanted
+    from decnet.render.images import PLAIN, guests, recipe, wanted
 
     document = ini.load(file, env)
     saved = state.read(state_dir, spec.network_name(document))
@@ -51,7 +51,11 @@ def _of_file(file: Path, env: str, state_dir: Path) -> tuple[Recipe, ...]:
             err=True,
         )
     templates = Templates(overlays(document.file, "templates"))
-    return tuple(recipe(distro, templates) for distro in needed.values())
+    servers = guests(declared, plain).values()
+    return (
+        *(recipe(distro, templates) for distro in needed.values()),
+        *(recipe(distro, templates, server=True) for distro in servers),
+    )
 
 
 def _of_distros(names: tuple[str, ...]) -> tuple[Recipe, ...]:
@@ -73,8 +77,8 @@ def _of_distros(names: tuple[str, ...]) -> tuple[Recipe, ...]:
 def kept(files: tuple[Path, ...], env: str, state_dir: Path, *, recipes_too: bool) -> set[str]:
     """Tags and ids of images that must stay: those that a state has, those of ``files``, those of the profiles."""
     from decnet import catalog, state
-    from decnet.spec import container
-    from decnet.world import Decoy
+    from decnet.spec import container, program
+    from decnet.world import Custom, Decoy
 
     keep: set[str] = set()
     for about in state.networks(state_dir):
@@ -83,6 +87,9 @@ def kept(files: tuple[Path, ...], env: str, state_dir: Path, *, recipes_too: boo
             if isinstance(was.resource, Decoy) and was.resource.container in saved.contents:
                 pinned = container.decode(saved.contents[was.resource.container])
                 keep |= {pinned.tag, pinned.image_id}
+            elif isinstance(was.resource, Custom) and was.resource.bundle in saved.contents:
+                runs = program.decode(saved.contents[was.resource.bundle])
+                keep |= {runs.image, runs.image_id}
     for file in files:
         keep |= {recipe.tag for recipe in _of_file(file, env, state_dir)}
     return keep | (_current(catalog.load()) if recipes_too else set())

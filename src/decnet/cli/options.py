@@ -89,6 +89,65 @@ def target_argument(*, required: bool) -> Callable[[F], F]:
     return click.argument("target", metavar=metavar, required=required, shell_complete=_networks)
 
 
+def decoys_argument(function: F) -> F:
+    """Some decoys of a network that was applied."""
+    return click.argument("decoys", nargs=-1, metavar="[DECOY...]", shell_complete=_decoys)(function)
+
+
+class Notation(click.ParamType[Any]):
+    """A value of the INI file's own notations on the command line: ``90d``, ``2G``."""
+
+    def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
+        self.name = name
+        self._parse = parse
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The value; what is wrong with it is told as click does."""
+        if not isinstance(value, str):
+            return value
+        try:
+            return self._parse(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+def duration(text: str) -> int:
+    """Seconds. Raises `ValueError`."""
+    from decnet.ini.values import Duration
+
+    return Duration.parse(text)
+
+
+def size(text: str) -> int:
+    """Bytes. Raises `ValueError`."""
+    from decnet.ini.values import Size
+
+    return Size.parse(text)
+
+
+def moment(text: str) -> int:
+    """Microseconds since 1970: a time (ISO 8601, UTC without a zone), or how long ago. Raises `ValueError`."""
+    from datetime import UTC, datetime
+
+    from decnet.events.store import micros_of
+
+    try:
+        return micros_of(datetime.fromisoformat(text))
+    except (ValueError, OverflowError):
+        pass
+    try:
+        return micros_of(datetime.now(UTC)) - duration(text) * 1_000_000
+    except ValueError:
+        raise ValueError(
+            f"{text!r} is no time; write 2026-11-22, 2026-11-22T17:00 or how long ago: 36h, 7d"
+        ) from None
+
+
+DURATION = Notation("duration", duration)
+SIZE = Notation("size", size)
+MOMENT = Notation("time", moment)
+
+
 def _decoys(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     from decnet.cli.completing import decoys
 

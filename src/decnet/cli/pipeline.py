@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from decnet import catalog, ini, spec
 from decnet.cli.options import RUN_DIR
-from decnet.errors import UsageError
+from decnet.errors import MissingCapability, UsageError
 from decnet.render import Bundle, Templates, bundles, expand, images
 from decnet.services.registry import services
 
@@ -83,16 +83,18 @@ def declare(built: Built, saved: Snapshot) -> Desired:
     network = built.network
     settled = engine.chosen_runtime(network.runtime, saved, engine.Docker())
     contained = any(engine.runtime_of(decoy, settled) is spec.Runtime.DOCKER for decoy in network.decoys)
-    contained = contained or any(decoy.customs for decoy in network.decoys)
+    contained = contained or any(decoy.has_images for decoy in network.decoys)
     undecided = network.runtime is spec.Runtime.AUTO and not saved.about.runtime
     docker = engine.Docker()
     if contained or (undecided and may_be_there()):
         from decnet.world.docker import part
 
-        tags = _tags(built)
+        tags, servers = _tags(built), _servers(built)
         own = (one.program.image for decoy in network.decoys for one in decoy.customs)
-        found = part.images({*tags.values(), *filter(None, own)})
-        docker = engine.Docker(found is not None, tags, found or {})
+        found = part.images({*tags.values(), *servers.values(), *filter(None, own)})
+        if found is None:
+            _refuse_high(network)
+        docker = engine.Docker(found is not None, tags, found or {}, servers)
     return engine.declare(network, built.bundles, saved, docker)
 
 
@@ -108,6 +110,31 @@ def _tags(built: Built) -> dict[str, str]:
         for decoy in built.network.decoys
         if images.may_be_carried(decoy)
     }
+
+
+def _servers(built: Built) -> dict[str, str]:
+    """Decoy → tag of the image that its service of high interaction runs in."""
+    plain = built.profiles.distros[images.PLAIN]
+    recipes = {
+        name: images.recipe(distro, built.templates, server=True).tag
+        for name, distro in images.guests(built.network, plain).items()
+    }
+    return {
+        decoy.name: recipes[images.carrier(decoy, plain).name]
+        for decoy in built.network.decoys
+        if any(one.service for one in decoy.customs)
+    }
+
+
+def _refuse_high(network: spec.Network) -> None:
+    """Raise `MissingCapability` with the place of the first service that only an engine could run."""
+    high = ((decoy, one) for decoy in network.decoys for one in decoy.customs if one.service)
+    for decoy, one in high:
+        span = one.spans.get("interaction", one.span)
+        raise MissingCapability(
+            f"{span}: {one.name} of {decoy.name} is of high interaction: it needs a Docker Engine, and none answers",
+            hint=f"start one (see: docker version), or write in [{decoy.name}.{one.name}]: interaction = medium",
+        )
 
 
 def world(name: str, state_dir: Path) -> LinuxWorld:

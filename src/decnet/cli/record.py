@@ -34,7 +34,7 @@ class Run:
         self, command: str, where: Place, plan: engine.Plan, saved: Snapshot, about: Mapping[str, Any]
     ) -> None:
         self._began = time.monotonic()
-        self._head = {"command": command, **_who(), **about}
+        self._head = {"command": command, **who(), **about}
         self._where = where
         self._plan = plan
         self._open = len(saved.intents)
@@ -85,7 +85,7 @@ class Run:
         }
 
 
-def _who() -> dict[str, Any]:
+def who() -> dict[str, Any]:
     """Whose process this is, and as far as the machine knows, who logged in to start it."""
     return {
         "user": _name(os.getuid()),

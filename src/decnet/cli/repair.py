@@ -70,7 +70,7 @@ def _events(
 ) -> Iterator[Event]:
     """One for each decoy, LAN or sink that drifted; one for a supervisor that had to be replaced."""
     heard = "; ".join(causes)
-    from decnet.engine import row_of
+    from decnet.engine import DUE, row_of
     from decnet.world import Id, Kind
 
     failed: dict[Id, str] = {}
@@ -82,7 +82,8 @@ def _events(
             continue
         decoy = row.resource.owner if row.resource.kind is Kind.DECOY else ""
         what = {} if decoy else {"resource": str(row.resource)}
-        yield _event(name, decoy, "drift" if error else "repaired", row.reason, heard, error=error, **what)
+        done = "reset" if row.reason.endswith(DUE) else "repaired"
+        yield _event(name, decoy, "drift" if error else done, row.reason, heard, error=error, **what)
     for cause in causes:
         if cause.startswith(_OWN):
             yield _event(name, "", "repaired", cause, "")

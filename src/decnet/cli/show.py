@@ -76,7 +76,7 @@ def _machine(decoy: Decoy) -> list[tuple[str, str, Span | None]]:
 
 def _personas(decoy: Decoy) -> list[tuple[str, str, Span | None]]:
     rows: list[tuple[str, str, Span | None]] = []
-    for service in decoy.services:
+    for service in decoy.known:
         ports = ", ".join(f"{port.number}/{port.proto}" for port in service.ports)
         rows.append((f"{service.name}.ports", ports, service.spans.get("ports") or service.spans.get("port")))
         for field in dataclasses.fields(service.persona):

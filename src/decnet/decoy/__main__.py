@@ -67,7 +67,7 @@ def live(birth: Birth) -> None:
             runner.get_loop()
             gc.freeze()
             gc.set_threshold(*_COLLECT)
-            seccomp.load(library, events)
+            seccomp.load(library, seccomp.rules(events, os.getpid()))
             runner.run(_serve(birth, control, events))
     except MissingCapability as error:
         sys.exit(f"{error.message} ({error.hint})")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from decnet.decoy.bucket import Bucket
 from decnet.events import Event, EventType, now
@@ -24,6 +25,12 @@ class Place:
     service: str
     ip: str = ""
     """Address of the decoy."""
+
+    def error(self, data: Mapping[str, Any]) -> Event:
+        """An event of type `error` that is no part of a session, of now."""
+        return Event.of(
+            EventType.ERROR, data, ts=now(), network=self.network, decoy=self.decoy, service=self.service
+        )
 
 
 @dataclass(slots=True)
@@ -90,7 +97,6 @@ class Budget:
             self._timer.cancel()
             self._timer = None
         told, self._beyond = self._beyond, {}
-        place = self._place
         for limit, beyond in told.items():
             data = {
                 "error": f"limit: {limit}",
@@ -98,13 +104,4 @@ class Budget:
                 "types": dict(beyond.kinds),
                 "sources": dict(beyond.sources.most_common(_SOURCES_TOLD)),
             }
-            self._send(
-                Event.of(
-                    EventType.ERROR,
-                    data,
-                    ts=now(),
-                    network=place.network,
-                    decoy=place.decoy,
-                    service=place.service,
-                )
-            )
+            self._send(self._place.error(data))

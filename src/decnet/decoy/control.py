@@ -57,6 +57,10 @@ class Control:
         await self._fleet.attend(msgspec.json.decode(content, type=Attendance), request.bundle)
         return Reply()
 
+    async def _take(self, request: Request, _: list[int]) -> Reply:
+        await self._fleet.take(request.decoy, request.service)
+        return Reply()
+
     async def _stop(self, request: Request, _: list[int]) -> Reply:
         await self._fleet.stop(request.decoy, request.service)
         return Reply()
@@ -83,6 +87,7 @@ _Act = Callable[[Control, Request, list[int]], Awaitable[Reply]]
 _ACTS: dict[str, _Act] = {
     "serve": Control._serve,  # noqa: SLF001
     "attend": Control._attend,  # noqa: SLF001
+    "take": Control._take,  # noqa: SLF001
     "stop": Control._stop,  # noqa: SLF001
     "drop": Control._drop,  # noqa: SLF001
     "ping": Control._ping,  # noqa: SLF001

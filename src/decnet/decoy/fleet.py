@@ -84,6 +84,12 @@ class Fleet:
         witness = Witness(attendance, self._network, self._send, self.watch.source, self._folder)
         self._entries[name] = _Entry(witness, digest, attendance.ports)
 
+    async def take(self, decoy: str, service: str) -> None:
+        """Have what visitors left in a service of high interaction brought, before it goes."""
+        entry = self._entries.get((decoy, service))
+        if entry is not None and isinstance(entry.listener, Witness):
+            await entry.listener.take()
+
     async def stop(self, decoy: str, service: str = "") -> None:
         """Stop one service, or all of a decoy. What does not run is stopped already."""
         for name in [n for n in self._entries if n[0] == decoy and service in ("", n[1])]:

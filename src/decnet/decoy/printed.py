@@ -43,8 +43,10 @@ class Printed:
     data: Mapping[str, Any] = field(default_factory=dict)
 
 
-def read(line: bytes) -> Printed:
-    """A line without its end."""
+def read(line: bytes, stream: str = "stdout") -> Printed:
+    """A line without its end. What goes to stderr is for people: it is a plain line, whatever it looks like."""
+    if stream != "stdout":
+        return Printed(data={"text": line, "stream": stream})
     text = line.strip()
     if text.startswith(b"{"):
         try:

@@ -26,6 +26,8 @@ from decnet.services.service import Facts
 PACKET_LIMIT = 512 * 1024
 """Bytes of one message. The kernel refuses packets of more than a socket's buffer has room for: 208 KB by default."""
 MARKS = ".told."
+STREAMS = ("stdout", "stderr")
+"""What a custom service prints to."""
 LISTED = 500
 """Services that one answer to ``list`` tells at most; they are 60 KB, or 150 KB with the longest names."""
 
@@ -63,25 +65,22 @@ class Attendance:
     ports: tuple[tuple[int, str], ...]
     addresses: tuple[str, ...]
     limits: Limits = field(default_factory=Limits)
-
-    @property
-    def mark(self) -> str:
-        """File beside the log that says how far its lines were told."""
-        return mark_of(self.decoy, self.service)
+    high: bool = False
+    """Whether it is a real sshd, to be heard by what it does (`decnet.decoy.ear`) and not by what it prints."""
 
     def with_limits(self, limits: Limits) -> Attendance:
         """The same with other limits."""
         return dataclasses.replace(self, limits=limits)
 
 
-def mark_of(decoy: str, service: str) -> str:
-    """See `Attendance.mark`. A service's name has no dot, so no two have one mark."""
-    return f"{MARKS}{decoy}.{service}"
+def mark_of(decoy: str, service: str, stream: str) -> str:
+    """File beside the log that says how far lines were told. A service's name has no dot, so no two have one mark."""
+    return f"{MARKS}{decoy}.{service}.{stream}"
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """``op`` is serve, attend (a custom service), stop (one service), drop (all of a decoy), list, ping, quit, watch.
+    """``op`` is serve, attend (a custom service), take (what visitors left in one, before it goes), stop (one service), drop (all of a decoy), list, ping, quit, watch.
 
     A ``list`` goes on after ``decoy`` and ``service``: the last that the answer before it told.
     """
@@ -124,8 +123,10 @@ class Notice:
     be closed (the process has shut down its TCP sockets, a UDP port is free when its last duplicate is closed).
     ``synced``: all that ran when the watch began has been told. ``want``: the service asks for a further socket,
     ``proto`` tcp (listening) or udp, bound to ``port`` (0: any) in its decoy's namespace; the answer is the `Grant`
-    with the same ``number``. Of a custom service ``proto`` may be ``log`` (what it printed after ``since``, or all) or
-    ``packets`` (those that begin and end connections to ``ports``): the socket then gives one of them a message.
+    with the same ``number``. Of a custom service ``proto`` may be ``stdout`` or ``stderr`` (what it printed there after
+    ``since``, or all) or ``packets`` (those that begin and end connections to ``ports``): the socket then gives one of them a message.
+    Of one of high interaction it may also be ``calls`` (a ring in which the kernel writes what its sshd does, with each
+    start of its container) or ``files`` (what was changed in it, as `decnet.decoy.artifacts` takes it).
     """
 
     op: str

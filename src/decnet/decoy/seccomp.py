@@ -1,4 +1,4 @@
-"""The system calls that a decoy process can make, once it serves: an allow-list, by libseccomp.
+"""The system calls that a process can make, by libseccomp; of a decoy process, once it serves: an allow-list.
 
 What is not on it fails with EPERM, and the process goes on. What libraries try before something older fails with
 ENOSYS, so that they fall back. Files can be looked for: there are none (`decnet.decoy.view`), and a library that is
@@ -147,19 +147,20 @@ def library() -> ctypes.CDLL:
     return loaded
 
 
-def load(lib: ctypes.CDLL, events: int) -> None:
-    """Put the filter on this process, all its threads, and whatever comes after; nothing takes it off.
+def load(lib: ctypes.CDLL, answers: Iterable[Rule], otherwise: int = errno.EPERM) -> None:
+    """Put a filter on this process, all its threads, and whatever comes after; nothing takes it off.
 
-    ``lib`` is the `library`, loaded while there were files. Needs ``no_new_privs``. Raises `MissingCapability`.
+    ``lib`` is the `library`, loaded while there were files. A call that has no rule is answered by ``otherwise`` (0:
+    it is let through). Needs ``no_new_privs``. Raises `MissingCapability`.
     """
-    context = ctypes.c_void_p(lib.seccomp_init(ctypes.c_uint32(_ERRNO | errno.EPERM)))
+    context = ctypes.c_void_p(lib.seccomp_init(ctypes.c_uint32(_action(otherwise))))
     if not context:
         raise MissingCapability("libseccomp cannot make a filter", hint="is the processor known to it?")
     try:
         _check(lib.seccomp_attr_set(context, _BAD_ARCHITECTURE, ctypes.c_uint32(_ERRNO | errno.EPERM)))
         _check(lib.seccomp_attr_set(context, _ALL_THREADS, ctypes.c_uint32(1)))
         _check(lib.seccomp_attr_set(context, _TREE, ctypes.c_uint32(2)))
-        for rule in rules(events, os.getpid()):
+        for rule in answers:
             _add(lib, context, rule)
         _check(lib.seccomp_load(context))
     finally:
@@ -178,8 +179,12 @@ def _add(lib: ctypes.CDLL, context: ctypes.c_void_p, rule: Rule) -> None:
     compared = (_Compare * len(rule.where))(
         *(_Compare(one.argument, _MASKED_EQUAL, one.mask, one.value) for one in rule.where)
     )
-    action = ctypes.c_uint32(_ERRNO | rule.answer if rule.answer else _ALLOW)
+    action = ctypes.c_uint32(_action(rule.answer))
     _check(lib.seccomp_rule_add_array(context, action, number, len(rule.where), compared))
+
+
+def _action(answer: int) -> int:
+    return _ERRNO | answer if answer else _ALLOW
 
 
 def _check(result: int) -> None:

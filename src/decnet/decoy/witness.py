@@ -12,21 +12,25 @@ import os
 import re
 import socket
 from collections.abc import Awaitable, Callable, Container
+from typing import Any
 
 from decnet.decoy.budget import Budget, Place
+from decnet.decoy.ear import Ear
 from decnet.decoy.faults import where
 from decnet.decoy.flows import Change, Flow, Flows
 from decnet.decoy.gate import Gate, source_of
 from decnet.decoy.printed import Printed, read
-from decnet.decoy.protocol import Attendance
+from decnet.decoy.protocol import STREAMS, Attendance, mark_of
 from decnet.events import Event, EventType, event_id, now
 from decnet.services.limits import Limits
 
 Source = Callable[[Attendance, str, str], Awaitable[socket.socket]]
-"""Asks for a source of messages: ``log`` (since a time, or all) or ``packets``."""
+"""Asks for a source of messages: ``stdout`` or ``stderr`` (since a time, or all), or ``packets``."""
 _AGAIN_SECONDS = 1.0
 _SWEEP_SECONDS = 1.0
 _PACKET = 64 * 1024
+_OURS = 27
+"""Characters of a time of our own; those of the engine have nanoseconds."""
 _AT_ONCE = 32
 """Messages taken before other work of the loop has its turn."""
 _STAMP = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z) ")
@@ -51,11 +55,12 @@ class Witness:
         self._gate = Gate(attendance.limits)
         self._flows = Flows(attendance.ports, attendance.addresses, attendance.limits.connections)
         self._source = source
-        self._told = _Told(folder, attendance)
-        self._cut = False
+        self._streams = [_Stream(one, folder, attendance) for one in STREAMS]
         self._loop = asyncio.get_running_loop()
+        self._ear = Ear(folder, self._ask, self._say, self._flows.of) if attendance.high else None
+        heard = [self._hearken(self._ear)] if self._ear else map(self._listen, self._streams)
         self._tasks = [
-            self._loop.create_task(self._follow("log", self._hear)),
+            *map(self._loop.create_task, heard),
             self._loop.create_task(self._follow("packets", self._see)),
             self._loop.create_task(self._sweep()),
         ]
@@ -86,18 +91,46 @@ class Witness:
         """Attend no more, and tell what is open as ended."""
         self.close()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._ear:
+            self._ear.close()
         for change in self._flows.end_all("stopped"):
             self._tell(change)
-        self._told.close()
+        for stream in self._streams:
+            stream.close()
         self._budget.tell()
 
-    async def _follow(self, what: str, take: Callable[[bytes], None]) -> None:
+    async def take(self) -> None:
+        """Have what visitors left behind brought, where there is such a thing."""
+        if self._ear:
+            await self._ear.take()
+
+    async def _ask(self, what: str) -> socket.socket:
+        return await self._source(self._attendance, what, "")
+
+    async def _hearken(self, ear: Ear) -> None:
+        """Hear; ask again when whoever hands over what is heard has gone."""
+        while True:
+            with contextlib.suppress(OSError), await self._ask("calls") as source:
+                await ear.listen(source)
+            await asyncio.sleep(_AGAIN_SECONDS)
+
+    def _say(
+        self, kind: EventType, data: dict[str, Any], flow: Flow | None, visitor: tuple[str, int]
+    ) -> None:
+        """What was heard, with the session that it belongs to."""
+        printed = Printed(kind, *visitor, data=data)
+        self._budget.offer(self._event(printed, now(), flow, cut=False))
+
+    async def _listen(self, stream: _Stream) -> None:
+        await self._follow(stream.name, lambda entry: self._hear(stream, entry), lambda: stream.until)
+
+    async def _follow(
+        self, what: str, take: Callable[[bytes], None], since: Callable[[], str] = lambda: ""
+    ) -> None:
         """Take what comes from a source; ask again when it ends."""
         while True:
-            with contextlib.suppress(OSError):
-                since = self._told.until if what == "log" else ""
-                with await self._source(self._attendance, what, since) as source:
-                    await self._drain(source, take)
+            with contextlib.suppress(OSError), await self._source(self._attendance, what, since()) as source:
+                await self._drain(source, take)
             await asyncio.sleep(_AGAIN_SECONDS)
 
     async def _drain(self, source: socket.socket, take: Callable[[bytes], None]) -> None:
@@ -112,26 +145,26 @@ class Witness:
             if taken % _AT_ONCE == 0:
                 await asyncio.sleep(0)
 
-    def _hear(self, message: bytes) -> None:
-        """One entry of the engine's log: a line, or a piece of one that was too long for it."""
+    def _hear(self, stream: _Stream, message: bytes) -> None:
+        """One entry of what was printed: a line, or a piece of one that was too long."""
         stamp = _STAMP.match(message)
         if stamp is None:
             return
         line = message[stamp.end() :]
-        goes_on, self._cut = self._cut, not line.endswith(b"\n")
-        if not self._told.is_new(stamp[1].decode()) or goes_on or not line.strip():
+        goes_on, stream.cut = stream.cut, not line.endswith(b"\n")
+        if not stream.is_new(stamp[1].decode()) or goes_on or not line.strip():
             return
-        printed = read(line.rstrip(b"\r\n"))
+        printed = read(line.rstrip(b"\r\n"), stream.name)
         flow = self._flows.of(printed.src_ip, printed.src_port) if printed.src_port else None
-        self._budget.offer(self._event(printed, stamp[1].decode(), flow))
+        self._budget.offer(self._event(printed, stamp[1].decode(), flow, cut=stream.cut))
 
-    def _event(self, printed: Printed, stamp: str, flow: Flow | None) -> Event:
+    def _event(self, printed: Printed, stamp: str, flow: Flow | None, *, cut: bool) -> Event:
         place = self._place
-        data = {**printed.data, "cut": True} if self._cut else printed.data
+        data = {**printed.data, "cut": True} if cut else printed.data
         return Event.of(
             printed.type,
             data,
-            ts=f"{stamp[:26]}Z",
+            ts=f"{stamp[:26]}Z" if len(stamp) > _OURS else stamp,
             network=place.network,
             decoy=place.decoy,
             service=place.service,
@@ -144,17 +177,8 @@ class Witness:
         )
 
     def _stumble(self, error: Exception) -> None:
-        place, data = self._place, {"error": type(error).__name__, "text": str(error), "where": where(error)}
-        self._budget.offer(
-            Event.of(
-                EventType.ERROR,
-                data,
-                ts=now(),
-                network=place.network,
-                decoy=place.decoy,
-                service=place.service,
-            )
-        )
+        data = {"error": type(error).__name__, "text": str(error), "where": where(error)}
+        self._budget.offer(self._place.error(data))
 
     def _see(self, packet: bytes) -> None:
         for change in self._flows.see(packet, self._loop.time()):
@@ -163,7 +187,8 @@ class Witness:
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(_SWEEP_SECONDS)
-            self._told.save()
+            for stream in self._streams:
+                stream.save()
             for change in self._flows.sweep(self._loop.time()):
                 self._tell(change)
 
@@ -181,6 +206,8 @@ class Witness:
             duration = round(self._loop.time() - flow.begun, 6)
             data = {"reason": reason, "duration": duration, "received": flow.received, "sent": flow.sent}
             self._send(EventType.CLOSE, flow, data)
+            if self._ear:
+                self._ear.gone(flow.key[0], flow.key[1])
 
     def _send(self, kind: EventType, flow: Flow, data: dict[str, object]) -> None:
         place, (address, port, local, proto) = self._place, flow.key
@@ -203,16 +230,20 @@ class Witness:
         )
 
 
-class _Told:
-    """The time of the last line that was told, kept in a file for who comes after."""
+class _Stream:
+    """What is printed to one of `STREAMS`: the time of the last line that was told, kept in a file for who comes after."""
 
-    def __init__(self, folder: int, attendance: Attendance) -> None:
+    def __init__(self, name: str, folder: int, attendance: Attendance) -> None:
+        self.name = name
+        self.cut = False
+        """Whether the last entry was a piece of a line that goes on."""
         self._fd = -1
         self.until = self._saved = ""
         if folder >= 0:
             flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
             with contextlib.suppress(OSError):  # a full disk: then a break may tell lines twice
-                self._fd = os.open(attendance.mark, flags, 0o600, dir_fd=folder)
+                mark = mark_of(attendance.decoy, attendance.service, name)
+                self._fd = os.open(mark, flags, 0o600, dir_fd=folder)
                 found = os.pread(self._fd, 64, 0)
                 self.until = found.decode() if _STAMP.fullmatch(found + b" ") else ""
 

@@ -17,6 +17,7 @@ from decnet.engine.cost import Code, Cost
 from decnet.engine.desired import Declared, Desired, Docker, chosen_runtime, declare, runtime_of
 from decnet.engine.diff import FieldChange
 from decnet.engine.execute import PARALLELISM, Outcome, Progress, Watch, silent
+from decnet.engine.explain import DUE
 from decnet.engine.forecast import forecast, lacking
 from decnet.engine.graph import Act, Op, label
 from decnet.engine.keep import KeptPlan, exactly, keep, kept
@@ -26,12 +27,14 @@ from decnet.engine.plan import Action, Change, Plan, Summary, plan, row_of
 from decnet.engine.recover import expected, recover
 from decnet.engine.repair import repair, repair_plan
 from decnet.engine.report import plan_json, progress_json, recap_json, status_json
+from decnet.engine.reset import reset_plan, resettable
 from decnet.engine.status import DecoyStatus, SinkStatus, State, Status, status
 from decnet.engine.text import render_plan, render_recap, summary
 from decnet.engine.topology import Topology
 from decnet.world import Observed
 
 __all__ = [
+    "DUE",
     "NAMED",
     "PARALLELISM",
     "Account",
@@ -85,6 +88,8 @@ __all__ = [
     "render_recap",
     "repair",
     "repair_plan",
+    "reset_plan",
+    "resettable",
     "row_of",
     "runtime_of",
     "silent",

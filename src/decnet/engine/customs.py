@@ -6,7 +6,9 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from decnet.ini.values import Size
+from decnet.engine.placement import is_alone
+from decnet.ini.values import Duration, Size
+from decnet.services.limits import Bounds
 from decnet.spec import Custom as CustomSpec
 from decnet.spec import Decoy as DecoySpec
 from decnet.spec import program
@@ -18,6 +20,8 @@ _KEYS = {"image": "binary", "command": "exec", "health": "healthcheck"}
 """Field of a program → INI key, where they differ."""
 SECRETS = frozenset({"env"})
 """Keys whose values are not shown."""
+_APART = frozenset({"image_id", "guest", "guest_hash"})
+"""Told in another way: what an image's name stands for here, a guest key by key where it is explained."""
 _DIGEST = 19
 """Characters of an image's id that tell it apart: ``sha256:`` and twelve."""
 
@@ -34,19 +38,33 @@ def made(
 ) -> tuple[Custom, bytes]:
     """A custom service and its content. ``carrier`` is the image (tag, id) of its decoy's container.
 
-    Which image a name stands for is what the engine says now; while it says nothing, what it said when it was applied.
+    Under ``netns`` a command without an image is a program of the host. Which image a name stands for is what the engine says now; while it says nothing, what it said when it was applied.
     """
     found = one.program
-    if not found.image:
+    sandbox = not docker and not found.image
+    if sandbox:
+        found = dataclasses.replace(found, hostname=decoy.hostname)
+    elif not found.image:
         found = dataclasses.replace(found, image=carrier[0], image_id=carrier[1])
     elif found.image in images:
         found = dataclasses.replace(found, image_id=images[found.image])
     ports = tuple(sorted((port.number, port.proto) for port in one.ports))
-    resource = Custom(decoy.name, one.name, ports, "", process, decoy.limits, docker=docker)
-    if found.image not in images and not found.image_id:
+    bounds = decoy.bounds if is_alone(process) else Bounds()
+    resource = Custom(
+        decoy.name, one.name, ports, "", process, decoy.limits, bounds, docker=docker, sandbox=sandbox
+    )
+    resource = dataclasses.replace(resource, high=bool(one.service))
+    if found.image and found.image not in images and not found.image_id:
         found = _as_applied(resource, found, saved)
     content, digest = program.encode(found)
     return dataclasses.replace(resource, bundle=digest), content
+
+
+def with_guest(one: CustomSpec, image: str, guest: bytes, digest: str) -> CustomSpec:
+    """A service of high interaction with what its container is made of: an image, and its rendered bundle."""
+    return dataclasses.replace(
+        one, program=dataclasses.replace(one.program, image=image, guest=guest, guest_hash=digest)
+    )
 
 
 def _as_applied(resource: Custom, found: Program, saved: Snapshot | None) -> Program:
@@ -66,7 +84,7 @@ def changes(old: Program, new: Program) -> Iterator[tuple[str, Any, Any]]:
     """What of a program differs: INI key, old and new value as a person reads them."""
     for field in dataclasses.fields(Program):
         before, after = getattr(old, field.name), getattr(new, field.name)
-        if before != after and field.name != "image_id":
+        if before != after and field.name not in _APART:
             key = _KEYS.get(field.name, field.name)
             yield key, _shown(field.name, before), _shown(field.name, after)
     if old.image == new.image and old.image_id != new.image_id:
@@ -75,8 +93,10 @@ def changes(old: Program, new: Program) -> Iterator[tuple[str, Any, Any]]:
 
 def _shown(name: str, value: Any) -> Any:
     match name:
-        case "memory":
+        case "memory" | "disk":
             return Size(value).text
+        case "reset":
+            return Duration(value).text
         case "volumes":
             return [f"{host}:{inside}" for host, inside in value]
         case "command" | "health":

@@ -48,6 +48,8 @@ class Docker:
     there: bool = False
     tags: Mapping[str, str] = field(default_factory=dict)
     images: Mapping[str, str] = field(default_factory=dict)
+    servers: Mapping[str, str] = field(default_factory=dict)
+    """Decoy → tag of the image that its service of high interaction runs in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,7 @@ def declare(
     secrets: dict[str, frozenset[str]] = {}
     for decoy in network.decoys:
         held = decoy.name in contained
-        made_of = _container(network, decoy, docker, saved, held=held) if held or decoy.customs else None
+        made_of = _container(network, decoy, docker, saved, held=held) if held or decoy.has_images else None
         for declared in _decoy(network.name, decoy, specs[decoy.lan], made_of, bridges[decoy.lan], held=held):
             resources[declared.resource.id] = declared
         for service in decoy.services:
@@ -112,11 +114,15 @@ def declare(
             )
         for one in decoy.customs:
             carrier = (made_of.tag, made_of.image_id) if made_of else ("", "")
+            if one.service:
+                bundle = bundles[decoy.name, one.name]
+                one = customs.with_guest(one, docker.servers[decoy.name], bundle.content, bundle.hash)  # noqa: PLW2901
             custom, content = customs.made(
                 decoy, one, processes[decoy.name], carrier, docker.images, saved, docker=held
             )
             spans = {**{key: decoy.spans[key] for key in _PROCESS if key in decoy.spans}, **one.spans}
-            resources[custom.id] = Declared(custom, one.span, spans, content, customs.SECRETS)
+            hidden = customs.SECRETS | (_secrets(one.service.type.persona) if one.service else frozenset())
+            resources[custom.id] = Declared(custom, one.span, spans, content, hidden)
     for sink in network.sinks:
         content = _sink_content(sink, network)
         name, setting = sink.name, sink.setting

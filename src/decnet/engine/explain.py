@@ -16,9 +16,11 @@ from decnet.engine.diff import Delta, FieldChange
 from decnet.errors import Span
 from decnet.events.sinks import SinkBundle
 from decnet.spec import container, program
-from decnet.world import Kind, Lan, Link, Policy, Resource
+from decnet.world import Custom, Kind, Lan, Link, Policy, Resource
 
 MASK = "***"
+DUE = "is due for a reset"
+_AILING = {"healthy": "is not well", "worn": DUE}
 _SHOWN = 48
 """Characters of a value that a row has room for."""
 _FILES = 3
@@ -110,7 +112,7 @@ def _drifted(delta: Delta, change: FieldChange) -> str:
             return f"{noun} runs other content"
         case "egress":
             return _containment(change)
-        case "healthy" | "personality":
+        case "healthy" | "worn" | "personality":
             return _ill(noun, change)
     if delta.id.kind is Kind.STACK:
         noun, verb, key = change.name, "is", ""
@@ -122,7 +124,7 @@ def _drifted(delta: Delta, change: FieldChange) -> str:
 def _ill(noun: str, change: FieldChange) -> str:
     if change.name == "personality":
         return f"TCP/IP personality is {'another' if change.new else 'gone'}"
-    return f"{noun} is not well"
+    return f"{noun} {_AILING[change.name]}"
 
 
 def _containment(change: FieldChange) -> str:
@@ -162,7 +164,8 @@ def _noun(resource: Resource) -> str:
         case Kind.SINK:
             return "sink"
         case Kind.CUSTOM:
-            return f"custom service {id_.part}"
+            high = isinstance(resource, Custom) and resource.high
+            return f"{'' if high else 'custom '}service {id_.part}"
         case _:
             return f"{id_.kind.value} {id_.part}"
 
@@ -255,12 +258,18 @@ def _custom(
 ) -> Iterator[Detail]:
     """What a custom service is made of, key by key."""
     name = delta.id.part
+    if change.name == "bounds":
+        yield from _limited(limiting.limits(change.old, change.new), declared)
+        return
     if change.name == "bundle":
         old, new = contents.get(change.old), declared.content
         if not old or not new:
             yield Detail(f"{name} content", change.policy, declared.span, change)
             return
-        for key, before, after in customs.changes(program.decode(old), program.decode(new)):
+        was, now = program.decode(old), program.decode(new)
+        if was.guest_hash != now.guest_hash:
+            yield from _bundle(name, dataclasses.replace(declared, content=now.guest), was.guest, change)
+        for key, before, after in customs.changes(was, now):
             hidden = key in declared.secrets
             told = (MASK, MASK) if hidden else (before, after)
             field = FieldChange(key, told[0], told[1], change.policy)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from decnet.engine.desired import Desired
 from decnet.engine.graph import Act
 from decnet.engine.plan import Plan
-from decnet.spec import container
-from decnet.world import Decoy, Driver, Kind, Lan, Link, Service
+from decnet.spec import container, program
+from decnet.world import Custom, Decoy, Driver, Kind, Lan, Link, Service
 from decnet.world.capacity import Capacity
 
 MB = 1024 * 1024
@@ -47,9 +47,15 @@ class Need:
 
 def lacking(plan: Plan) -> tuple[str, ...]:
     """Tags of images that containers are to be made of and that the engine does not have."""
-    made = (op for op in plan.ops if op.act is Act.CREATE and isinstance(op.resource, Decoy) and op.content)
-    images = (container.decode(op.content or b"") for op in made)
-    return tuple(sorted({image.tag for image in images if not image.image_id}))
+    made = [(op.resource, op.content) for op in plan.ops if op.act is Act.CREATE and op.content]
+    images = [container.decode(content) for one, content in made if isinstance(one, Decoy)]
+    servers = [program.decode(content) for one, content in made if isinstance(one, Custom) and one.high]
+    return tuple(
+        sorted(
+            {image.tag for image in images if not image.image_id}
+            | {server.image for server in servers if not server.image_id}
+        )
+    )
 
 
 def need(plan: Plan, desired: Desired) -> Need:

@@ -38,7 +38,7 @@ def bundles(network: Network, identity: Identity, templates: Templates) -> Mappi
     problems: dict[tuple[str, int, str], Problem] = {}
     around = _neighbourhoods(network, identity)
     for (decoy, host), neighbours in zip(hosts(network, identity), around, strict=True):
-        for service in decoy.services:
+        for service in decoy.known:
             try:
                 rendered[decoy.name, service.name] = _bundle(decoy, service, host, templates, neighbours)
             except InvalidInput as error:
@@ -70,7 +70,7 @@ def hosts(network: Network, identity: Identity) -> Iterator[tuple[Decoy, Host]]:
                 timezone=network.timezone,
                 installed=booted - timedelta(minutes=drawn.child("installed").integer(20 * 1440, 500 * 1440)),
                 booted=booted,
-                services=tuple(service.name for service in decoy.services),
+                services=tuple(service.name for service in decoy.known),
                 neighbours=PLACEHOLDERS,
                 choices=identity.choices(network.seed, decoy.word),
                 identity=drawn,

@@ -15,16 +15,17 @@ from decnet.render.templates import Templates
 from decnet.spec import Decoy, Network, Runtime
 from decnet.spec.recipe import Recipe
 
-__all__ = ["PLAIN", "Recipe", "carrier", "may_be_carried", "recipe", "wanted"]
+__all__ = ["PLAIN", "Recipe", "carrier", "guests", "may_be_carried", "recipe", "wanted"]
 PLAIN = "debian"
 """Name of the distro that carries what is no Linux: nothing of its image is seen from outside."""
 ROOT = "root/"
 """Where the context has what comes into the image."""
 _DIGITS = 12
+_SERVER = "-sshd"
 
 
-def recipe(distro: Distro, templates: Templates) -> Recipe:
-    """How the image of a distro is made.
+def recipe(distro: Distro, templates: Templates, *, server: bool = False) -> Recipe:
+    """How the image of a distro is made; with ``server`` the one that has its sshd, for services of high interaction.
 
     Raises `UsageError` when its profile names no base image, `InvalidInput` with the place of a mistake in a template.
     """
@@ -34,7 +35,7 @@ def recipe(distro: Distro, templates: Templates) -> Recipe:
             hint="in its profile: image = debian:12",
         )
     name, span = _slug(distro.name), Span(f"distro {distro.name}", 0)
-    context = {"distro": distro, "date": _date(distro)}
+    context = {"distro": distro, "date": _date(distro), "server": server}
     within = templates.render(
         ("docker/root/all", f"docker/root/family/{distro.family}", f"docker/root/distro/{name}"),
         context,
@@ -44,7 +45,7 @@ def recipe(distro: Distro, templates: Templates) -> Recipe:
         ("docker/image", f"docker/distro/{name}"), {**context, "paths": tuple(_paths(within, span))}, span
     )
     files = {**{ROOT + path: content for path, content in within.items()}, **made}
-    return Recipe(distro.name, distro.image, files, f"decnet/{name}:{_hash(files)}")
+    return Recipe(distro.name, distro.image, files, f"decnet/{name}{_SERVER * server}:{_hash(files)}")
 
 
 def carrier(decoy: Decoy, plain: Distro) -> Distro:
@@ -54,13 +55,23 @@ def carrier(decoy: Decoy, plain: Distro) -> Distro:
 
 def may_be_carried(decoy: Decoy) -> bool:
     """Whether a decoy may have a container: one with custom services has, and all may that do not say ``netns``."""
-    return decoy.runtime is not Runtime.NETNS or bool(decoy.customs)
+    return decoy.runtime is not Runtime.NETNS or decoy.has_images
 
 
 def wanted(network: Network, plain: Distro) -> Mapping[str, Distro]:
     """The distros, by name, of the decoys that a container may carry."""
     found = [carrier(decoy, plain) for decoy in network.decoys if may_be_carried(decoy)]
     return {distro.name: distro for distro in sorted(found, key=lambda distro: distro.name)}
+
+
+def guests(network: Network, plain: Distro) -> Mapping[str, Distro]:
+    """The distros, by name, whose real servers decoys run: services of high interaction."""
+    found = {
+        (distro := carrier(decoy, plain)).name: distro
+        for decoy in network.decoys
+        if any(one.service for one in decoy.customs)
+    }
+    return dict(sorted(found.items()))
 
 
 def _paths(files: Mapping[str, bytes], span: Span) -> Iterator[str]:

@@ -21,8 +21,7 @@ def ed25519_key(seed: bytes, purpose: str) -> ed25519.Ed25519PrivateKey:
 
 def ecdsa_key(seed: bytes, purpose: str, curve: ec.EllipticCurve) -> ec.EllipticCurvePrivateKey:
     """A key on a NIST curve. 64 bits more than the curve has make the bias negligible (FIPS 186-5 A.2.1)."""
-    order_bits = curve.key_size
-    drawn = Draw(seed, "ecdsa", curve.name, purpose).integer(1, 2**order_bits - 1)
+    drawn = int.from_bytes(Draw(seed, "ecdsa", curve.name, purpose).bytes(curve.key_size // 8 + 8), "big")
     return ec.derive_private_key(drawn % (_ORDERS[curve.name] - 1) + 1, curve)
 
 

@@ -10,6 +10,7 @@ from decnet.catalog import Distro
 from decnet.draw import Draw
 from decnet.errors import Span
 from decnet.ini import did_you_mean
+from decnet.spec import high
 from decnet.spec.addresses import Pool, Range, draw_mac, is_multicast, parse_mac
 from decnet.spec.egress import egress
 from decnet.spec.fleet6 import Addresses6, Place
@@ -267,7 +268,8 @@ class Fleet:
         services = tuple(self._service(one, preset, member) for one in names if one in known)
         customs = tuple(self._custom(one, preset, member) for one in names if one not in known)
         self._check_ports((*services, *customs))
-        return services, customs
+        served, contained = high.split(services, preset.os, self._findings)
+        return served, (*customs, *contained)
 
     def _service(self, name: str, preset: Preset, member: str) -> Service:
         key = self._base(name, preset, member), name

@@ -126,7 +126,7 @@ class CustomKeys:
 
     binary: str = key(
         "",
-        "Image it runs in; without one, that of its decoy's distro.",
+        "Image it runs in; without one, that of its decoy's distro, or under netns none: a program of the host.",
         example="registry.example/honey:1",
     )
     exec: str = key(

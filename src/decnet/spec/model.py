@@ -78,13 +78,17 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Custom:
-    """A service of the user's own on a decoy; ``spans`` by key, where the file says it."""
+    """A service of the user's own on a decoy; ``spans`` by key, where the file says it.
+
+    ``service`` is the one of ours whose real server it runs (``interaction = high``).
+    """
 
     name: str
     program: Program
     ports: tuple[Port, ...]
     span: Span
     spans: Mapping[str, Span] = field(default_factory=dict)
+    service: Service | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +126,19 @@ class Decoy:
     customs: tuple[Custom, ...] = ()
 
     @property
+    def known(self) -> tuple[Service, ...]:
+        """Its services of our catalogue, whoever serves them."""
+        return (*self.services, *(one.service for one in self.customs if one.service))
+
+    @property
     def word(self) -> str:
         """The word that identity and choices are drawn from."""
         return self.identity or self.name
+
+    @property
+    def has_images(self) -> bool:
+        """Whether a custom service of it needs an engine, whatever carries the decoy."""
+        return any(one.program.image or one.service for one in self.customs)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from dataclasses import dataclass
 
@@ -10,9 +11,9 @@ import msgspec
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A command in a container of its own, which has its decoy's network.
+    """A command in a container of its own, or in a sandbox, which has its decoy's network.
 
-    ``image`` is a name that the engine knows, ``image_id`` (``sha256:…``) what it stood for when it was applied; empty
+    ``image`` is a name that the engine knows (empty: a program of the host, in a sandbox), ``image_id`` (``sha256:…``) what it stood for when it was applied; empty
     where nobody could say. ``volumes`` are folders or files of the host and where they are in it, to be read only.
     """
 
@@ -26,12 +27,24 @@ class Program:
     memory: int = 0
     pids: int = 0
     image_id: str = ""
+    cpu: int = 0
+    """Percent of one processor; 0 is no bound."""
+    reset: int = 0
+    """Seconds after which it is made anew; 0 is never."""
+    disk: int = 0
+    """Bytes written after which it is made anew; 0 is no bound."""
+    guest: bytes = b""
+    """A `decnet.decoy.protocol.ServiceBundle`: the service whose real server runs here, as JSON. Empty for others."""
+    guest_hash: str = ""
+    """Stands for ``guest`` in the hash: what its neighbours are called is no part of it."""
+    hostname: str = ""
+    """What it takes the machine for, in a sandbox; a container has that of its decoy's."""
 
 
 def encode(program: Program) -> tuple[bytes, str]:
     """A program as the content of its service, and the hash of that."""
-    content = msgspec.json.encode(program)
-    return content, hashlib.blake2b(content, digest_size=20).hexdigest()
+    bare = msgspec.json.encode(dataclasses.replace(program, guest=b""))
+    return msgspec.json.encode(program), hashlib.blake2b(bare, digest_size=20).hexdigest()
 
 
 def decode(content: bytes) -> Program:

@@ -206,7 +206,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Custom:
-    """A service of the user's own, in a container that has its decoy's network.
+    """A service of the user's own, in a container or a sandbox that has its decoy's network.
 
     ``bundle`` is the content hash of its `decnet.spec.program.Program`; ``process`` numbers the decoy process, which
     tells of what it prints and of who comes to its ports.
@@ -219,9 +219,17 @@ class Custom:
     bundle: str = _field(Policy.RESTART)
     process: int = _field(Policy.RESTART, 0)
     limits: Limits = _field(Policy.LIVE, Limits())
+    bounds: Bounds = _field(Policy.LIVE, Bounds())
+    """Those of the decoy process, or of its decoy's container; processors hold of its own container too."""
     healthy: bool = _field(Policy.RESTART, True)
     docker: bool = _field(Policy.COMPUTED, False)
     """Whether that process is in its decoy's container."""
+    high: bool = _field(Policy.COMPUTED, False)
+    """Whether it is a real server that is heard, and made anew from time to time."""
+    worn: bool = _field(Policy.RESTART, False)
+    """Whether it is time for that."""
+    sandbox: bool = _field(Policy.RESTART, False)
+    """Whether it is a program of the host, in a sandbox."""
 
     @property
     def id(self) -> Id:

@@ -12,17 +12,15 @@ import errno
 import os
 import socket
 import time
-from datetime import datetime
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
 
-from decnet.decoy.protocol import Notice
-from decnet.world import namespaces, wire
-
-if TYPE_CHECKING:
-    from decnet.world.docker.logs import Pump
+from decnet.decoy.protocol import STREAMS, Notice
+from decnet.world import namespaces, sandboxes, wire
 
 LINK = "eth0"
-KINDS = ("log", "packets")
+KINDS = (*STREAMS, "packets", "calls", "files")
 _LEAST_SECONDS = 0.5
 """A source is asked for again at the earliest after this."""
 _MOST = 4096
@@ -32,12 +30,17 @@ _RATE, _REST_SECONDS = 4000, 0.25
 _Name = tuple[str, str, str]
 
 
+class _Source(Protocol):
+    def close(self) -> None: ...
+
+
 class Followers:
     """The sources of one network, by decoy, service and kind: a new one takes the place of the old."""
 
-    def __init__(self, network: str) -> None:
+    def __init__(self, network: str, run_dir: Path) -> None:
         self._network = network
-        self._open: dict[_Name, tuple[int, Pump | _Relay]] = {}
+        self._run_dir = run_dir
+        self._open: dict[_Name, tuple[int, _Source | None]] = {}
         self._asked: dict[_Name, float] = {}
 
     def open(self, pid: int, notice: Notice) -> socket.socket:
@@ -49,6 +52,11 @@ class Followers:
             raise OSError(errno.EAGAIN, "too many at once")
         self._asked[name] = now
         self._drop(name)
+        if notice.proto in STREAMS:
+            fd = sandboxes.follow(self._run_dir, *name, notice.since)
+            if fd is not None:  # whoever asked has it alone: what is printed does not come by here
+                self._open[name] = pid, None
+                return socket.socket(fileno=fd)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             self._open[name] = pid, self._begin(notice, ours)
@@ -67,19 +75,36 @@ class Followers:
 
     @property
     def logs(self) -> bool:
-        """Whether any custom service is followed."""
-        return any(kind == "log" for _, _, kind in self._open)
+        """Whether a custom service of the engine's is followed."""
+        kinds = (*STREAMS, "calls")
+        return any(kind in kinds and source is not None for (_, _, kind), (_, source) in self._open.items())
+
+    def due(self) -> tuple[str, ...]:
+        """Decoys whose services of high interaction are to be made anew by now; each is told once."""
+        found = []
+        for (decoy, _, _), (_, source) in self._open.items():
+            at = getattr(source, "due", None)
+            if at is not None and at <= datetime.now(UTC):
+                source.due = None  # type: ignore[union-attr]  # one that has a time
+                found.append(decoy)
+        return tuple(found)
 
     def close(self) -> None:
         """End all."""
         for name in list(self._open):
             self._drop(name)
 
-    def _begin(self, notice: Notice, out: socket.socket) -> Pump | _Relay:
-        if notice.proto == "log":
+    def _begin(self, notice: Notice, out: socket.socket) -> _Source:
+        if notice.proto in STREAMS:
             from decnet.world.docker.logs import Pump  # noqa: PLC0415 (loads the SDK: most do without)
 
-            return Pump(self._network, notice.decoy, notice.service, _seconds(notice.since), out)
+            since = _seconds(notice.since)
+            return Pump(self._network, notice.decoy, notice.service, notice.proto, since, out)
+        if notice.proto in ("calls", "files"):
+            from decnet.world.docker import heard  # noqa: PLC0415 (as above)
+
+            begin = heard.Ears if notice.proto == "calls" else heard.Takings
+            return begin(self._network, notice.decoy, notice.service, out)
         fd = os.open(namespaces.path(self._network, notice.decoy), os.O_RDONLY | os.O_CLOEXEC)
         try:
             return _Relay(wire.hearing(fd, LINK, notice.ports), out)

@@ -21,6 +21,7 @@ from decnet.supervisor.broker import Broker
 from decnet.supervisor.followers import Followers
 from decnet.supervisor.kept import Keeper
 from decnet.supervisor.repair import LOCKED, UNKNOWN, Repairs
+from decnet.supervisor.sandboxes import Sandboxes
 from decnet.world import cells, shipping, spawn, supervision
 from decnet.world.monitor import Monitor
 from decnet.world.processes import numbers
@@ -47,7 +48,7 @@ class Supervisor:
         self._since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         self._keeper = Keeper(place.network)
         self._broker = Broker(place.network)
-        self._followers = Followers(place.network)
+        self._followers = Followers(place.network, place.run_dir)
         self._spawner = spawn.Spawner(place.network, place.run_dir, place.events_dir, spawn.PROGRAM)
         self._watches: dict[int, watch.Watch] = {}
         self._starting: dict[int, asyncio.Task[str]] = {}
@@ -55,6 +56,7 @@ class Supervisor:
         self._tasks: set[asyncio.Task[None]] = set()
         self._shipper: watch.Presence | None = None
         self._docker: object = None
+        self._sandboxes = Sandboxes(place.run_dir, self._heard)
         self._alone = False
 
     async def run(self) -> bool:
@@ -85,6 +87,7 @@ class Supervisor:
             for watched in self._watches.values():
                 watched.close()
             self._followers.close()
+            self._sandboxes.close()
             if self._shipper:
                 self._shipper.close()
             for one in (control, *monitor.sockets):
@@ -137,27 +140,31 @@ class Supervisor:
         if gone and not self._repairs.barred:
             for decoy in gone:
                 self._repairs.trigger(f"{decoy}: its namespace has gone")
+        self._look_at_the_clock()
         if self._orphans() and self._repairs.idle and not self._repairs.barred:
             self._repairs.trigger("services have lost their process")
         for number in numbers(self._place.run_dir):
             if number not in self._watches and number not in self._starting:
                 self._watch(number)
-
+        self._sandboxes.look()
         if self._docker is None and (cells.are_there(self._place.run_dir) or self._followers.logs):
             self._docker = self._listen_to_docker()
         if self._shipper is None:
             connection = watch.connected(self._place.run_dir, shipping.SOCKET)
             self._shipper = watch.Presence(connection, self._shipper_ended) if connection else None
 
+    def _look_at_the_clock(self) -> None:
+        """What is to be made anew from time to time (`reset`) is worn then, which a repair sees to."""
+        for decoy in () if self._repairs.barred else self._followers.due():
+            self._repairs.trigger(f"{decoy}: it is time for a reset")
+
     def _listen_to_docker(self) -> object:
         """An engine tells of containers that nobody's process is in, and sooner of those where one was."""
         from decnet.world.docker.events import Listener  # noqa: PLC0415 (loads the SDK: most do without)
 
-        return Listener(
-            self._place.network, lambda text: self._loop.call_soon_threadsafe(self._heard_of_docker, text)
-        )
+        return Listener(self._place.network, lambda text: self._loop.call_soon_threadsafe(self._heard, text))
 
-    def _heard_of_docker(self, text: str) -> None:
+    def _heard(self, text: str) -> None:
         if not self._repairs.barred:
             self._repairs.trigger(text)
 

@@ -29,6 +29,7 @@ from decnet.world import (
 )
 from decnet.world.netlink import Socket
 from decnet.world.processes import Processes
+from decnet.world.sandboxes import Sandboxes
 from decnet.world.shipping import Shipper
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Acts:
         network: str,
         kernel: Socket,
         processes: Processes,
+        sandboxes: Sandboxes,
         shipper: Shipper,
         docker: Callable[[], Docker],
     ) -> None:
@@ -54,6 +56,7 @@ class Acts:
         self._group = names.group(network)
         self._kernel = kernel
         self._processes = processes
+        self._sandboxes = sandboxes
         self._shipper = shipper
         self._docker = docker
         self._awaited: frozenset[str] = frozenset()
@@ -83,7 +86,7 @@ class Acts:
                     self._serve(resource, content)
                 case Custom():
                     self._attend(resource)
-                    self._docker().serve(resource, content)
+                    (self._sandboxes if resource.sandbox else self._docker()).serve(resource, content)
                 case Sink():
                     self._shipper.serve(resource, content)
 
@@ -94,6 +97,10 @@ class Acts:
         if isinstance(resource, Custom):
             with refusal.explained(resource):
                 self._attend(resource)
+                if "bounds" in fields:
+                    self._bound(resource, anew=True)
+                    if not (resource.sandbox or resource.high):
+                        self._docker().bound_custom(resource)
             return
         if isinstance(resource, Decoy):
             self._contain(resource)
@@ -123,9 +130,7 @@ class Acts:
                 case Stack():
                     self._drop_stack(resource)
                 case Custom():
-                    self._docker().stop(resource)
-                    self._processes.ask(resource.process, Request("stop", resource.decoy, resource.name))
-                    self._processes.unmark(resource.decoy, resource.name)
+                    self._end_custom(resource)
                 case Service():
                     self._processes.ask(resource.process, Request("stop", resource.decoy, resource.name))
                 case Sink():
@@ -136,6 +141,7 @@ class Acts:
 
         The shipper goes last, so that it ships what they, and whoever took all this away, wrote in the end.
         """
+        self._sandboxes.quit_all()
         self._processes.quit_all()
         take_containers()
         decoys = namespaces.decoys(self._network)
@@ -173,6 +179,7 @@ class Acts:
 
         if not namespaces.exists(self._network, decoy.name):
             self._processes.drop(decoy.name)  # sockets of a namespace that lost its name answer nobody
+            self._sandboxes.drop(decoy.name)
         if decoy.container:
             self._docker().run(decoy, content, prepare)
         else:
@@ -188,6 +195,7 @@ class Acts:
         if gone.container:
             self._docker().remove(decoy)  # and its process with it
             self._processes.forget(decoy)
+        self._sandboxes.drop(decoy)
         self._processes.drop(decoy)
         if namespaces.exists(self._network, decoy):
             with namespaces.opened(self._network, decoy) as fd:
@@ -274,7 +282,7 @@ class Acts:
         if error_text:
             raise WorldError(f"{service.id}: {error_text}")
 
-    def _bound(self, service: Service, *, anew: bool = False) -> None:
+    def _bound(self, service: Service | Custom, *, anew: bool = False) -> None:
         """See that what serves it has its bounds, or has none ``anew``, and is in its container where there is one."""
         if not service.docker:
             self._processes.bound(service.process, service.bounds)
@@ -285,8 +293,7 @@ class Acts:
 
     def _attend(self, custom: Custom) -> None:
         """Have its decoy process tell of a custom service, from before it runs on."""
-        if custom.docker:
-            self._processes.put_inside(custom.process, custom.decoy, self._docker().pid(custom.decoy))
+        self._bound(custom)
         inside = observe.look_inside(self._network, {custom.decoy: ()})
         if custom.decoy not in inside:
             raise WorldError(f"{custom.id}: its decoy has no namespace", hint="plan and apply again")
@@ -294,12 +301,24 @@ class Acts:
         addresses = sorted(
             (host for host in hosts if host not in ("127.0.0.1", "::1")), key=lambda one: ":" in one
         )
-        attendance = Attendance(custom.decoy, custom.name, custom.ports, tuple(addresses), custom.limits)
+        attendance = Attendance(
+            custom.decoy, custom.name, custom.ports, tuple(addresses), custom.limits, custom.high
+        )
+        if custom.high:
+            self._processes.prepare_shelves()
         request = Request("attend", custom.decoy, custom.name, custom.bundle)
         with sockets.in_memory(msgspec.json.encode(attendance)) as memory:
             reply = self._processes.ask(custom.process, request, (memory,), start=True)
         if reply is None or reply.error:
             raise WorldError(f"{custom.id}: {reply.error if reply else 'its process does not run'}")
+
+    def _end_custom(self, custom: Custom) -> None:
+        """Take a custom service away; of one of high interaction what visitors left in it is kept first."""
+        if custom.high:
+            self._processes.ask(custom.process, Request("take", custom.decoy, custom.name))
+        (self._sandboxes if custom.sandbox else self._docker()).stop(custom)
+        self._processes.ask(custom.process, Request("stop", custom.decoy, custom.name))
+        self._processes.unmark(custom.decoy, custom.name)
 
     def _goes_on(self, service: Service, content: bytes) -> bool:
         """Whether the service had its ports already and took the bundle; else whoever has one of the ports stops."""

@@ -60,22 +60,39 @@ def limit(pid: int, bounds: Bounds) -> None:
 def put(network: str, number: int, pid: int, bounds: Bounds) -> None:
     """Bound a running process, anew where it is bound already. Raises `WorldError`."""
     _limit_memory(network, number, pid, bounds)
+    for procs in prepared(network, str(number), bounds):
+        with _explained(procs):
+            procs.write_text(str(pid))
+
+
+def prepared(network: str, name: str, bounds: Bounds) -> Iterator[Path]:
+    """Have a cgroup of these bounds in each hierarchy that has a controller for one of them; its ``cgroup.procs``.
+
+    Raises `WorldError`.
+    """
     found = hierarchies(Path("/proc/self/mountinfo").read_text())
     for controller, asked in _asked(bounds).items():
         hierarchy = found.get(controller)
-        group = hierarchy.path / _PARENT / f"{network}:{number}" if hierarchy else None
+        group = hierarchy.path / _PARENT / f"{network}:{name}" if hierarchy else None
         if group is None or hierarchy is None or (not asked and not group.exists()):
             continue
-        try:
+        with _explained(group / controller):
             _make(hierarchy, controller, group)
-            for name, value in values(controller, bounds, unified=hierarchy.unified):
-                (group / name).write_text(value)
-            (group / "cgroup.procs").write_text(str(pid))
-        except OSError as error:
-            raise WorldError(
-                f"cannot bound the {controller} of decoy process {number} of {network}: {error.strerror}",
-                hint=f"look at {group}",
-            ) from error
+            for file, value in values(controller, bounds, unified=hierarchy.unified):
+                (group / file).write_text(value)
+        yield group / "cgroup.procs"
+
+
+@contextlib.contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        network, _, name = path.parent.name.partition(":")
+        what = f"decoy process {name}" if name.isdecimal() else name
+        raise WorldError(
+            f"cannot bound {what} of {network}: {error.strerror}", hint=f"look at {path.parent}"
+        ) from error
 
 
 def missing(bounds: Bounds) -> list[str]:
@@ -91,9 +108,17 @@ def forget(network: str) -> None:
         parent = hierarchy.path / _PARENT
         with contextlib.suppress(OSError):  # not there, or others are in it
             for group in parent.iterdir():
-                if re.fullmatch(re.escape(network) + r":\d+", group.name):
+                if group.name.startswith(f"{network}:"):
                     _remove(group)
             parent.rmdir()
+
+
+def release(network: str, name: str) -> None:
+    """Remove the cgroups of this name, whose processes have ended."""
+    for hierarchy in set(hierarchies(Path("/proc/self/mountinfo").read_text()).values()):
+        group = hierarchy.path / _PARENT / f"{network}:{name}"
+        if group.exists():
+            _remove(group)
 
 
 def _remove(group: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from decnet.decoy import seccomp
 from decnet.errors import MissingCapability
-from decnet.spec.resources import Decoy, Driver, Lan, Link, Resource, Service
+from decnet.spec.resources import Custom, Decoy, Driver, Lan, Link, Resource, Service
 from decnet.world import bounds, firewall, namespaces
 from decnet.world.netlink import NetlinkError, Socket, probe
 
@@ -39,13 +39,13 @@ def check(resources: Iterable[Resource]) -> None:
             "the kernel has no nf_tables of family inet, and no decoy is made that nothing contains",
             hint="load it: sudo modprobe nf_tables; a kernel of your own needs CONFIG_NF_TABLES and CONFIG_NF_TABLES_INET",
         )
-    _check_isolation(tuple(resource for resource in needed if isinstance(resource, Service)))
-
-
-def _check_isolation(services: tuple[Service, ...]) -> None:
-    """What decoy processes are shut in with, and what bounds them. Raises `MissingCapability`."""
-    if services:
+    if any(isinstance(resource, Service | Custom) for resource in needed):
         seccomp.library()
+    _check_bounds(tuple(resource for resource in needed if isinstance(resource, Service)))
+
+
+def _check_bounds(services: tuple[Service, ...]) -> None:
+    """What bounds decoy processes. Raises `MissingCapability`."""
     lacking = sorted({name for asked in {one.bounds for one in services} for name in bounds.missing(asked)})
     if lacking:
         raise MissingCapability(

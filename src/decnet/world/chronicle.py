@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from decnet.decoy import artifacts, cast
 from decnet.errors import WorldError
 from decnet.events import Event, FileSink
 from decnet.world import names, spawn
+
+SHELVES = (cast.FOLDER, artifacts.FOLDER)
 
 
 def write(network: str, events_dir: Path, events: Iterable[Event]) -> None:
@@ -28,6 +31,26 @@ def write(network: str, events_dir: Path, events: Iterable[Event]) -> None:
         sink.close()
         if sink.dropped:
             raise WorldError(f"{sink.dropped} events could not be written to {events_dir}")
+
+
+def shelves(network: str, events_dir: Path) -> None:
+    """Make the folders beside the log that what visitors did and left is kept in. Raises `WorldError`.
+
+    Beside other threads: a folder is made and given away without becoming its user, and no link is followed.
+    """
+    with spawn.events_folder(events_dir, names.uid(network)) as folder:
+        for name in SHELVES:
+            try:
+                with suppress(FileExistsError):
+                    os.mkdir(name, 0o700, dir_fd=folder)
+                fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+                try:
+                    if os.geteuid() == 0:
+                        os.fchown(fd, names.uid(network), -1)
+                finally:
+                    os.close(fd)
+            except OSError as error:
+                raise WorldError(f"cannot keep anything in {events_dir / name}: {error.strerror}") from error
 
 
 @contextmanager

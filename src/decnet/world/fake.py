@@ -243,7 +243,7 @@ class FakeWorld:
 
     def _check_custom(self, custom: Custom) -> None:
         carrier = self._get(Id(Kind.DECOY, custom.decoy))
-        if not isinstance(carrier, Decoy) or not carrier.container:
+        if not custom.sandbox and (not isinstance(carrier, Decoy) or not carrier.container):
             raise WorldError(f"{custom.id}: {custom.decoy} has no container to join")
         self._check_service(custom)
 

@@ -22,6 +22,7 @@ from decnet.world.docker.presence import may_be_there
 from decnet.world.netlink import Socket
 from decnet.world.observe import Containers, View
 from decnet.world.processes import Processes
+from decnet.world.sandboxes import Sandboxes
 from decnet.world.shipping import Shipper
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class LinuxWorld:
         self._kernel = Socket()
         self._processes = Processes(network, run_dir, events_dir, program)
         self._shipper = Shipper(network, run_dir, events_dir)
+        self._sandboxes = Sandboxes(network, run_dir)
         self._uses_docker = False
 
     def __enter__(self) -> Self:
@@ -71,7 +73,9 @@ class LinuxWorld:
     def _acts(self) -> Acts:
         from decnet.world.acts import Acts  # noqa: PLC0415 (loads pyroute2, 0.15 s: looking does without)
 
-        return Acts(self._network, self._kernel, self._processes, self._shipper, lambda: self._docker)
+        return Acts(
+            self._network, self._kernel, self._processes, self._sandboxes, self._shipper, lambda: self._docker
+        )
 
     @functools.cached_property
     def _docker(self) -> Docker:
@@ -122,7 +126,7 @@ class LinuxWorld:
         self._uses_docker = self._uses_docker or any(
             (isinstance(one, Decoy) and one.container)
             or (isinstance(one, Lan) and one.docker)
-            or isinstance(one, Custom)
+            or (isinstance(one, Custom) and not one.sandbox)
             for one in expected
         )
         if not self._uses_docker:
@@ -137,15 +141,29 @@ class LinuxWorld:
             for entry in entries
             if entry.custom
         }
-        for one in self._docker.serving() if self._uses_docker else ():
+        for one in (*self._contained(), *self._sandboxed()):
             process = told.get((one.decoy, one.name))
             if process is None or Decoy(one.decoy).id not in view.resources:
                 continue
-            found = Custom(one.decoy, one.name, one.ports, one.content, process, healthy=one.healthy)
+            found = dataclasses.replace(one, process=process)
             wanted = view.expected.get(found.id)
             if isinstance(wanted, Custom):
-                found = dataclasses.replace(found, limits=wanted.limits, docker=wanted.docker)
+                found = dataclasses.replace(
+                    found,
+                    limits=wanted.limits,
+                    bounds=wanted.bounds,
+                    docker=wanted.docker,
+                    high=wanted.high,
+                )
             view.add(found)
+
+    def _contained(self) -> Iterator[Custom]:
+        for one in self._docker.serving() if self._uses_docker else ():
+            yield Custom(one.decoy, one.name, one.ports, one.content, healthy=one.healthy, worn=one.worn)
+
+    def _sandboxed(self) -> Iterator[Custom]:
+        for one in self._sandboxes.serving():
+            yield Custom(one.decoy, one.service, one.ports, one.bundle, healthy=one.healthy, sandbox=True)
 
     def _sinks(self, view: View) -> tuple[Shipping, ...]:
         try:

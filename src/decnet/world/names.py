@@ -62,9 +62,10 @@ def alias(network: str, *words: str) -> str:
     return SEPARATOR.join((PREFIX, network, *words))
 
 
-def uid(network: str) -> int:
+def uid(network: str, *words: str) -> int:
     """The user and group id that a network's decoy processes run as: unnamed, in the range kept for such users.
 
-    61184–65519 is what systemd hands to dynamic users (systemd.exec(5), DynamicUser=).
+    With a decoy and a custom service that of its program, in its sandbox. 61184–65519 is what systemd hands to dynamic
+    users (systemd.exec(5), DynamicUser=).
     """
-    return 61184 + int(_digest(network, size=4), 16) % (65519 - 61184)
+    return 61184 + int(_digest(network, *words, size=4), 16) % (65519 - 61184)

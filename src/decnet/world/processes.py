@@ -14,11 +14,11 @@ from pathlib import Path
 
 import msgspec
 
-from decnet.decoy.protocol import MARKS, PACKET_LIMIT, Reply, Request, Running, mark_of
+from decnet.decoy.protocol import MARKS, PACKET_LIMIT, STREAMS, Reply, Request, Running, mark_of
 from decnet.errors import WorldError
 from decnet.services.limits import Bounds
 from decnet.spec.resources import Service
-from decnet.world import bounds, cells, names, spawn, supervision
+from decnet.world import bounds, cells, chronicle, names, spawn, supervision
 
 _ANSWER_SECONDS = {"list": 5.0, "serve": 30.0}
 _STOP_SECONDS = 60.0
@@ -184,9 +184,14 @@ class Processes:
         """The process of a decoy ended with its container: what belongs to it goes."""
         cells.forget(self._run_dir, decoy)
 
+    def prepare_shelves(self) -> None:
+        """See that there are the folders that recordings and files are kept in. Raises `WorldError`."""
+        chronicle.shelves(self._network, self._events_dir)
+
     def unmark(self, decoy: str, service: str) -> None:
         """Nobody tells of a custom service any more: how far its lines were told goes."""
-        (self._events_dir / mark_of(decoy, service)).unlink(missing_ok=True)
+        for stream in STREAMS:
+            (self._events_dir / mark_of(decoy, service, stream)).unlink(missing_ok=True)
 
     def quit_all(self) -> None:
         """End every process (asked, then told, then killed), and unlink what belongs to them."""

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from decnet.ini.schema import key
+from decnet.ini.values import Duration, Size
 from decnet.services.accounts import Credential, weak_accounts
 from decnet.services.host import Host
 from decnet.services.service import Port, Service
@@ -35,6 +36,13 @@ _BY_FAMILY = {
 }
 _USUAL = (AuthMethod.PUBLICKEY, AuthMethod.PASSWORD)
 """Debian, Ubuntu, Arch, SUSE ship ``KbdInteractiveAuthentication no``."""
+
+
+class Interaction(StrEnum):
+    """Who serves: ours, where nothing is run, or the distro's own in a container, where everything is."""
+
+    MEDIUM = "medium"
+    HIGH = "high"
 
 
 class Ident(str):
@@ -68,6 +76,22 @@ class Persona:
     )
     banner: str = key("", "text shown before login (sshd_config Banner); default: none")
     auth: tuple[AuthMethod, ...] = key((), "methods on offer; default: as the distro's sshd_config has them")
+    interaction: Interaction = key(
+        Interaction.MEDIUM, "a server of decnet's own, or the distro's real one in a container (high)"
+    )
+    reset: Duration = key(
+        Duration(24 * 3600),
+        "with high: how long until its file system is made anew; 0 is never",
+        example="12h",
+    )
+    memory: Size = key(Size(512 << 20), "with high: most memory of its container", minimum=64 << 20)
+    disk: Size = key(
+        Size(1 << 30), "with high: what visitors may write before it is made anew", minimum=16 << 20
+    )
+    cpu: int = key(
+        100, "with high: most processor time, in percent of one processor", minimum=1, maximum=100_000
+    )
+    pids: int = key(128, "with high: most processes and threads", minimum=16, maximum=100_000)
 
 
 def fill(persona: Persona, host: Host) -> Persona:

@@ -7,7 +7,6 @@ and moves in (`decnet.decoy.cell`), so an image needs nothing of ours, and nothi
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import time
 from collections.abc import Iterable, Iterator
@@ -27,7 +26,7 @@ from decnet.world.docker import images, labels, networks
 from decnet.world.docker.engine import MAC_OF_ENDPOINT, Engine, explained
 
 COMMAND = ("sleep", "infinity")
-_PERIOD = 100_000
+PERIOD = 100_000
 _GONE_SECONDS = 30.0
 _HOME = "/"
 _LINK = "eth0"
@@ -108,11 +107,11 @@ def bound(engine: Engine, network: str, decoy: str, bounds: Bounds) -> None:
         if there is None:
             return
         host = there.attrs["HostConfig"]
-        memory, quota = bounds.memory, int(bounds.cpu * _PERIOD)
+        memory, quota = bounds.memory, int(bounds.cpu * PERIOD)
         if host["Memory"] and not memory:  # an engine takes no bound of memory away
             memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
         if (host["Memory"], max(0, host["CpuQuota"])) != (memory, quota):
-            there.update(mem_limit=memory, memswap_limit=memory, cpu_period=_PERIOD, cpu_quota=quota or -1)
+            there.update(mem_limit=memory, memswap_limit=memory, cpu_period=PERIOD, cpu_quota=quota or -1)
 
 
 def is_plugged(pid: int) -> bool:
@@ -197,7 +196,7 @@ def _make(engine: Engine, network: str, decoy: Decoy, made_of: Container, user: 
             user=f"{user}:{user}",
             working_dir=_HOME,
             entrypoint=[],
-            environment=list(_environment(engine, image)),  # without a value: they are left out
+            environment=list(images.environment(engine, image)),  # without a value: they are left out
             labels={
                 labels.NETWORK: network,
                 labels.DECOY: decoy.name,
@@ -211,11 +210,6 @@ def _make(engine: Engine, network: str, decoy: Decoy, made_of: Container, user: 
     api.start(created["Id"])
     found: Handle = engine.client.containers.get(created["Id"])
     return found
-
-
-@functools.lru_cache(maxsize=64)
-def _environment(engine: Engine, image: str) -> tuple[str, ...]:
-    return images.environment(engine, image)
 
 
 def _mac(engine: Engine, made_of: Container) -> tuple[str | None, str | None]:

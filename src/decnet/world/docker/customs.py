@@ -17,8 +17,8 @@ from docker.types import LogConfig, Mount
 from decnet.errors import WorldError
 from decnet.spec.program import Program
 from decnet.spec.resources import Custom
-from decnet.world import namespaces
-from decnet.world.docker import containers, labels
+from decnet.world import calls, namespaces
+from decnet.world.docker import containers, guests, labels
 from decnet.world.docker.engine import Engine, explained
 
 _SECOND = 1_000_000_000
@@ -36,22 +36,46 @@ class Seen(NamedTuple):
     ports: tuple[tuple[int, str], ...]
     pid: int
     healthy: bool
+    worn: bool = False
+    """Whether it is older than it is to become."""
 
 
 def create(engine: Engine, network: str, custom: Custom, program: Program) -> None:
     """Have a custom service run in its decoy's network, made anew if it is of something else. Raises `WorldError`."""
+    if program.guest:
+        calls.check()  # nobody gets in whom nobody would hear
     with explained(str(custom.id)):
         carrier = containers.find(engine, network, custom.decoy)
         if carrier is None:
             raise WorldError(f"{custom.id}: its decoy has no container", hint="plan and apply again")
         there = find(engine, network, custom.decoy, custom.name)
-        if there is not None and not _fits(there.attrs, custom, str(carrier.id)):
+        if there is not None and not _fits(engine, there.attrs, custom, str(carrier.id)):
             containers.end(there)
             there = None
         if there is None:
             there = _make(engine, network, custom, program, str(carrier.id))
+            if program.guest:
+                guests.furnish(there, program)
+        if program.guest:
+            guests.address(carrier, program)
         _start(there, network, custom)
+        if program.guest:
+            guests.tidy(there)
+        else:
+            bound(engine, network, custom)
         _see_it_live(there, custom)
+
+
+def bound(engine: Engine, network: str, custom: Custom) -> None:
+    """Set its share of the processors, while it runs: memory and processes it has keys of its own for.
+
+    Raises `WorldError`.
+    """
+    with explained(str(custom.id)):
+        there = find(engine, network, custom.decoy, custom.name)
+        quota = int(custom.bounds.cpu * containers.PERIOD)
+        if there is not None and max(0, there.attrs["HostConfig"]["CpuQuota"]) != quota:
+            there.update(cpu_period=containers.PERIOD, cpu_quota=quota or -1)
 
 
 def remove(engine: Engine, network: str, decoy: str, name: str) -> None:
@@ -86,6 +110,7 @@ def every(engine: Engine, network: str) -> Iterator[Seen]:
                     labels.read_ports(own.get(labels.PORTS, "")),
                     state["Pid"] if runs else 0,
                     state.get("Health", {}).get("Status") != "unhealthy",
+                    guests.is_worn(attrs) or guests.is_full(engine, attrs),
                 )
 
 
@@ -116,19 +141,21 @@ def _all(engine: Engine, network: str) -> Iterable[dict[str, Any]]:
     return selected
 
 
-def _fits(attrs: dict[str, Any], custom: Custom, carrier: str) -> bool:
+def _fits(engine: Engine, attrs: dict[str, Any], custom: Custom, carrier: str) -> bool:
     """Whether what is there was made of this, for the container that its decoy has now."""
     own = labels.of(attrs)
     return (
         own.get(labels.CONTENT) == custom.bundle
         and own.get(labels.PORTS) == labels.write_ports(custom.ports)
         and attrs["HostConfig"]["NetworkMode"] == f"container:{carrier}"
+        and not (guests.is_worn(attrs) or guests.is_full(engine, attrs))
+        and not (custom.high and attrs["State"]["StartedAt"].startswith("0001"))
     )
 
 
 def _make(engine: Engine, network: str, custom: Custom, program: Program, carrier: str) -> Handle:
     api = engine.client.api
-    command = list(program.command)
+    command = list(guests.command(custom.ports) if program.guest else program.command)
     created = api.create_container(
         program.image_id or program.image,
         command[1:] or None,
@@ -141,8 +168,10 @@ def _make(engine: Engine, network: str, custom: Custom, program: Program, carrie
             labels.CUSTOM: custom.name,
             labels.CONTENT: custom.bundle,
             labels.PORTS: labels.write_ports(custom.ports),
+            **guests.marked(program),
         },
         host_config=api.create_host_config(network_mode=f"container:{carrier}", **_host(program)),
+        working_dir="/" if program.guest else None,
         healthcheck=_health(program),
     )
     found: Handle = engine.client.containers.get(created["Id"])
@@ -151,6 +180,8 @@ def _make(engine: Engine, network: str, custom: Custom, program: Program, carrie
 
 def _host(program: Program) -> dict[str, Any]:
     """As decoys have it. What it prints is kept for a while."""
+    if program.guest:
+        return guests.host(program)
     return {
         **containers.held("rw,nosuid,nodev,size=64m", program.pids),
         "log_config": LogConfig(type="json-file", config={"max-size": "4m", "max-file": "2"}),

@@ -132,7 +132,12 @@ def _client(seconds: int, api: tuple[int, int]) -> docker.DockerClient:
     """A client of the engine; it connects when it is asked something."""
     asked = _endpoint()
     by_ssh = asked["base_url"].startswith("ssh://")
-    return docker.DockerClient(version="{}.{}".format(*api), timeout=seconds, use_ssh_client=by_ssh, **asked)
+    client = docker.DockerClient(
+        version="{}.{}".format(*api), timeout=seconds, use_ssh_client=by_ssh, **asked
+    )
+    # REQUESTS_CA_BUNDLE would take the place of DOCKER_CERT_PATH, and no proxy is asked for an engine of this host.
+    client.api.trust_env = False
+    return client
 
 
 def _endpoint() -> dict[str, Any]:

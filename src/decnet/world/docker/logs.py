@@ -20,13 +20,16 @@ _LONGEST = 32 * 1024
 
 
 class Pump:
-    """Sends each entry of a container's log, its time before it, as one message; closes ``out`` when there is no more.
+    """Sends each entry of one stream of a container's log, its time before it, as one message; closes ``out`` at its end.
 
     It works in a thread of its own, until the container ends or it is closed.
     """
 
-    def __init__(self, network: str, decoy: str, service: str, since: float, out: socket.socket) -> None:
+    def __init__(
+        self, network: str, decoy: str, service: str, stream: str, since: float, out: socket.socket
+    ) -> None:
         self._name = (network, decoy, service)
+        self._wanted = stream
         self._since = since
         self._out = out
         self._stream: Any = None
@@ -48,7 +51,8 @@ class Pump:
             if there is None:
                 return
             since = int(self._since) or None
-            self._stream = there.logs(stderr=False, stream=True, follow=True, timestamps=True, since=since)
+            wanted = {"stdout": self._wanted == "stdout", "stderr": self._wanted == "stderr"}
+            self._stream = there.logs(**wanted, stream=True, follow=True, timestamps=True, since=since)
             for entry in self._stream:
                 if self._closed:
                     return

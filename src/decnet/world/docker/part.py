@@ -70,6 +70,10 @@ class Docker:
         """Set what a decoy's container may take."""
         containers.bound(self._engine, self._network, decoy, bounds)
 
+    def bound_custom(self, custom: Custom) -> None:
+        """Set what a custom service's container may take of the processors."""
+        customs.bound(self._engine, self._network, custom)
+
     def serve(self, custom: Custom, content: bytes | None) -> None:
         """Have a custom service run in its decoy's network."""
         if content is None:

@@ -1,0 +1,1 @@
+"""Revisions of the store's tables (Alembic), each as it was when it was released."""

@@ -1,0 +1,140 @@
+"""Engines that are reached another way: by TLS, slowly, with a container in it that is frozen."""
+
+import contextlib
+import shutil
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.docker.engine import HOST, Daemon, daemon_of_a_module
+from tests.docker.test_networks import container, repairs
+from tests.events.certificates import Authority
+from tests.live.lab import eventually, run
+
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(400)]
+
+PORT = 2376
+SLOW = Path("/run/slow.sock")
+DELAY = 0.15
+
+
+@pytest.fixture(scope="module")
+def certificates() -> Iterator[Path]:
+    """Of an authority, the engine (``server``), a client (as the docker command names its files), and a stranger."""
+    folder = Path(tempfile.mkdtemp(prefix="certificates-"))
+    authority = Authority(folder)
+    authority.issue("server", "localhost", "127.0.0.1")
+    authority.issue("cert", "anna")
+    shutil.copy(folder / "cert.key", folder / "key.pem")
+    stranger = folder / "stranger"
+    stranger.mkdir()
+    Authority(stranger).issue("cert", "eve")
+    shutil.copy(stranger / "cert.key", stranger / "key.pem")
+    shutil.copy(folder / "ca.pem", stranger / "ca.pem")
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def daemon(archive, programs, lab, certificates) -> Iterator[Daemon]:
+    options = (
+        f"--host=tcp://127.0.0.1:{PORT}",
+        "--tlsverify",
+        f"--tlscacert={certificates}/ca.pem",
+        f"--tlscert={certificates}/server.pem",
+        f"--tlskey={certificates}/server.key",
+    )
+    with daemon_of_a_module(archive, programs, options) as started:
+        yield started
+
+
+def point(monkeypatch, folder: Path) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{PORT}")
+    monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
+    monkeypatch.setenv("DOCKER_CERT_PATH", str(folder))
+
+
+def redis() -> str:
+    return run("redis-cli", "-h", "198.51.100.20", "ping", check=False).strip()
+
+
+def test_by_tls_and_the_supervisor_too(engine, decnet, file, certificates, monkeypatch):
+    point(monkeypatch, certificates)
+    decnet("apply", "--yes", file)
+    assert redis() == "PONG"
+    container(engine).remove(force=True)
+    eventually(lambda: repairs(decnet), seconds=60)
+    eventually(lambda: redis() == "PONG", seconds=60)
+    plan = decnet.json("plan", "--detailed-exitcode", file)
+    assert (plan["changes"], plan["drift"]) == ([], [])
+    decnet("destroy", "--yes", "boxes")
+
+
+def test_a_certificate_of_somebody_else_is_refused_in_words(decnet, file, certificates, monkeypatch):
+    point(monkeypatch, certificates / "stranger")
+    told = decnet("plan", file, code=1)
+    assert "Docker Engine" in told
+
+
+@pytest.fixture
+def slow(daemon) -> Iterator[list[int]]:
+    """A door to the engine behind which every piece of a request waits; how many did."""
+    waited = [0]
+    door = socket.socket(socket.AF_UNIX)
+    door.bind(str(SLOW))
+    door.listen(64)
+    threading.Thread(target=_receive, args=(door, waited), daemon=True).start()
+    yield waited
+    door.shutdown(socket.SHUT_RDWR)
+    door.close()
+    SLOW.unlink()
+
+
+def _receive(door: socket.socket, waited: list[int]) -> None:
+    with contextlib.suppress(OSError):
+        while True:
+            visitor, _ = door.accept()
+            threading.Thread(target=_serve, args=(visitor, waited), daemon=True).start()
+
+
+def _serve(visitor: socket.socket, waited: list[int]) -> None:
+    with visitor, socket.socket(socket.AF_UNIX) as engine:
+        engine.connect(HOST.removeprefix("unix://"))
+        back = threading.Thread(target=_carry, args=(engine, visitor, 0.0, waited), daemon=True)
+        back.start()
+        _carry(visitor, engine, DELAY, waited)
+        back.join()
+
+
+def _carry(here: socket.socket, there: socket.socket, delay: float, waited: list[int]) -> None:
+    with contextlib.suppress(OSError):
+        while data := here.recv(1 << 16):
+            if delay:
+                waited[0] += 1
+                time.sleep(delay)
+            there.sendall(data)
+    with contextlib.suppress(OSError):
+        there.shutdown(socket.SHUT_WR)
+
+
+def test_slowly(decnet, file, slow, monkeypatch):
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{SLOW}")
+    decnet("apply", "--yes", file)
+    assert redis() == "PONG"
+    assert slow[0] > 20, "nothing went by the slow door"
+    plan = decnet.json("plan", "--detailed-exitcode", file)
+    assert (plan["changes"], plan["drift"]) == ([], [])
+    decnet("destroy", "--yes", "boxes")
+
+
+def test_a_frozen_container_does_not_hold_up_a_destroy(engine, decnet, file):
+    decnet("apply", "--no-supervisor", "--yes", file)
+    container(engine).pause()
+    began = time.monotonic()
+    decnet("destroy", "--yes", "boxes")
+    assert time.monotonic() - began < 60
