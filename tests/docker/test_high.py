@@ -235,10 +235,10 @@ def test_a_reset_gives_a_clean_system_and_takes_sessions_along(engine, decnet, f
 
 
 def test_a_reset_that_is_due_is_done_by_the_supervisor(engine, decnet, file):
-    decnet("apply", "--yes", file(persona="reset = 8s"))
+    decnet("apply", "--yes", file(persona="reset = 25s"))
     first = engine.containers.get("decnet-boxes-gw.ssh").id
     ssh("echo mine > /root/mine")
-    eventually(lambda: told(decnet, "decoy.state", state="reset"), seconds=40)
+    eventually(lambda: told(decnet, "decoy.state", state="reset"), seconds=80)
     assert engine.containers.get("decnet-boxes-gw.ssh").id != first
     assert ssh("ls /root").split() == []
 

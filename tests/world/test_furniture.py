@@ -1,6 +1,7 @@
 """What makes a container one decoy and no other."""
 
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -136,3 +137,11 @@ def test_an_image_without_a_server_is_an_error(lacks):
 def test_a_salt_is_an_accounts_own():
     assert hashed("x", Draw(b"1", "a")) != hashed("x", Draw(b"1", "b"))
     assert hashed("x", Draw(b"1", "a")).startswith("$6$")
+
+
+def test_threads_may_hash_at_once():
+    words = [(f"word{number}", Draw(b"1", str(number))) for number in range(16)]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda pair: hashed(*pair, "$y$j9T$"), words))
+    assert len(set(found)) == len(words)
+    assert all(len(one) == len(found[0]) for one in found)
