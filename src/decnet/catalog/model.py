@@ -56,7 +56,7 @@ class Os:
     """Further names for it in a file: ``win10``, ``windows_server``."""
     nmap_label: str = ""
     p0f_label: str = ""
-    personality: Personality = field(default_factory=Personality)
+    personality: Personality = field(default_factory=Personality, repr=False)
 
     @property
     def sysctls(self) -> Mapping[str, str]:
