@@ -61,6 +61,7 @@ class Daemon:
     """
 
     def __init__(self, data: Path, programs: Path | None = None, options: Sequence[str] = ()) -> None:
+        self.data = data
         self._log = data / "dockerd.log"
         self._command = (
             *((*_INSIDE, str(programs)) if programs else ()),
@@ -119,12 +120,17 @@ def _unpacked(archive: Path, data: Path) -> Path:
 
 @contextlib.contextmanager
 def daemon_of_a_module(
-    archive: Path, programs: Path | None = None, options: Sequence[str] = ()
+    archive: Path, programs: Path | None = None, options: Sequence[str] = (), room: str = ""
 ) -> Iterator[Daemon]:
-    """The engine of a test module, with the base image in it; the one in the archive ``programs`` where that is given."""
+    """The engine of a test module, with the base image in it; the one in the archive ``programs`` where that is given.
+
+    ``room`` is the size of a disk that it has for itself.
+    """
     if shutil.which("dockerd") is None:
         pytest.skip("no dockerd here")
     data = Path(tempfile.mkdtemp(prefix="decnet-docker-", dir="/var/tmp"))
+    if room:
+        run("mount", "-t", "tmpfs", "-o", f"size={room}", "decnet-disk", str(data))
     before = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("DOCKER_")}
     daemon = Daemon(data, _unpacked(programs, data) if programs else None, options)
     try:
