@@ -76,7 +76,10 @@ def check(text: str, machine: Machine) -> None:
         check_problems(error.problems)
         return
     assert built.name == name
-    assert len(rendered) == sum(len(decoy.services) for decoy in built.decoys)
+    ours = (
+        len(decoy.services) + sum(one.service is not None for one in decoy.customs) for decoy in built.decoys
+    )
+    assert len(rendered) == sum(ours)
     for found in ("name", "ip", "mac", "hostname"):
         assert len({str(getattr(decoy, found)).lower() for decoy in built.decoys}) == len(built.decoys)
     subnets = {lan.name: lan.subnet for lan in built.lans}

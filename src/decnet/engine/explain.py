@@ -21,6 +21,7 @@ from decnet.world import Custom, Kind, Lan, Link, Policy, Resource
 MASK = "***"
 DUE = "is due for a reset"
 _AILING = {"healthy": "is not well", "worn": DUE}
+_CARRIERS = {False: "in a container", True: "in a sandbox"}
 _SHOWN = 48
 """Characters of a value that a row has room for."""
 _FILES = 3
@@ -279,7 +280,10 @@ def _custom(
         yield _row(change.name, change, declared)
     elif change.name == "limits":
         yield from _limited(limiting.limits(change.old, change.new), declared)
-    else:
+    elif change.name == "sandbox":
+        change = FieldChange("runs", _CARRIERS[change.old], _CARRIERS[change.new], change.policy)
+        yield _row(change.name, change, declared, f"{name}.")
+    elif change.name == "ports":
         change = FieldChange("ports", _ports(change.old), _ports(change.new), change.policy)
         yield _row(change.name, change, declared, f"{name}.")
 
