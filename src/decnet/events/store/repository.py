@@ -188,7 +188,7 @@ def get_repository(
                 upgrade.upgrade(connection, where)
             else:
                 upgrade.check(connection, where)
-    except BaseException:
+    except BaseException:  # whatever ends this, no connection stays open; raised again
         engine.dispose()
         raise
     return Repository(where, engine, writing=writing)
