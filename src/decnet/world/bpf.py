@@ -97,7 +97,7 @@ def find(image: Object) -> Loaded | None:
                     own[wanted[name]] = os.dup(fd)
                     keep.add(own[wanted[name]])
                     if own.keys() == set(image.programs):
-                        map_fd = _call(_MAP_OPEN, struct.pack("=I8x", key))
+                        map_fd = call(_MAP_OPEN, struct.pack("=I8x", key))
                         keep -= set(own.values())
                         return Loaded(own["inbound"], own["outbound"], map_fd)
     except BpfError:
@@ -127,7 +127,7 @@ def load(image: Object) -> Loaded:
 
 
 def _create(name: str, shape: tuple[int, ...]) -> int:
-    return _call(_MAP_CREATE, struct.pack("=5I2I16s", *shape, 0, 0, name.encode()[:15]))
+    return call(_MAP_CREATE, struct.pack("=5I2I16s", *shape, 0, 0, name.encode()[:15]))
 
 
 def _load(code: bytes, terms: bytes, name: str) -> int:
@@ -161,14 +161,14 @@ def _load_once(code: bytes, terms: bytes, name: str, log: ctypes.Array[ctypes.c_
         0,
         name.encode(),
     )
-    return _call(_PROG_LOAD, attributes)
+    return call(_PROG_LOAD, attributes)
 
 
 def _element(command: int, fd: int, key: bytes, value: bytes = b"", flags: int = 0) -> None:
     key_room = ctypes.create_string_buffer(key, len(key))
     value_room = ctypes.create_string_buffer(value, max(len(value), 1))
     addresses = (ctypes.addressof(key_room), ctypes.addressof(value_room))
-    _call(command, struct.pack("=I4x3Q", fd, *addresses, flags))
+    call(command, struct.pack("=I4x3Q", fd, *addresses, flags))
 
 
 def _programs() -> Iterator[int]:
@@ -182,7 +182,7 @@ def _programs() -> Iterator[int]:
                 return
             raise
         try:
-            fd = _call(_PROG_OPEN, struct.pack("=I8x", number))
+            fd = call(_PROG_OPEN, struct.pack("=I8x", number))
         except BpfError as error:
             if error.errno == errno.ENOENT:  # gone since
                 continue
@@ -205,17 +205,17 @@ def _program_info(fd: int) -> tuple[str, tuple[int, ...]]:
     info = bytearray(128)
     struct.pack_into("=IQ", info, 52, len(ids), ctypes.addressof(ids))
     room = ctypes.create_string_buffer(bytes(info), len(info))
-    _call(_INFO, struct.pack("=2IQ", fd, len(info), ctypes.addressof(room)))
+    call(_INFO, struct.pack("=2IQ", fd, len(info), ctypes.addressof(room)))
     count = min(int(struct.unpack_from("=I", room, 52)[0]), len(ids))
     return room.raw[64:80].rstrip(b"\0").decode(errors="replace"), tuple(ids[:count])
 
 
 def _map_named(ids: tuple[int, ...], name: str) -> int | None:
     for number in ids:
-        fd = _call(_MAP_OPEN, struct.pack("=I8x", number))
+        fd = call(_MAP_OPEN, struct.pack("=I8x", number))
         try:
             room = ctypes.create_string_buffer(80)
-            _call(_INFO, struct.pack("=2IQ", fd, 80, ctypes.addressof(room)))
+            call(_INFO, struct.pack("=2IQ", fd, 80, ctypes.addressof(room)))
         finally:
             os.close(fd)
         if room.raw[24:40].rstrip(b"\0").decode(errors="replace") == name:
@@ -223,7 +223,8 @@ def _map_named(ids: tuple[int, ...], name: str) -> int | None:
     return None
 
 
-def _call(command: int, attributes: bytes) -> int:
+def call(command: int, attributes: bytes) -> int:
+    """bpf(2); a descriptor it gives is closed on exec. Raises `BpfError`."""
     return _raw(command, ctypes.create_string_buffer(attributes, len(attributes)))
 
 

@@ -12,15 +12,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from decnet.errors import WorldError
+from decnet.world import bpf
 from decnet.world.calls import program
 
-_BPF = 321
-"""bpf(2) on x86-64."""
 _MAP_CREATE, _PROG_LOAD, _RAW_TRACEPOINT_OPEN = 0, 5, 17
 _RINGBUF, _PERCPU_ARRAY = 27, 6
 _RAW_TRACEPOINT = 17
 RING_BYTES = 2 << 20
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Hearing(NamedTuple):
@@ -96,12 +94,12 @@ def _kept_or_closed() -> Iterator[list[int]]:
 
 
 def _map(kind: int, key: int, value: int, entries: int) -> int:
-    return _bpf(_MAP_CREATE, struct.pack("<IIIII", kind, key, value, entries, 0))
+    return bpf.call(_MAP_CREATE, struct.pack("<IIIII", kind, key, value, entries, 0))
 
 
 def _load(code: bytes) -> int:
     held, granted = ctypes.create_string_buffer(code, len(code)), ctypes.create_string_buffer(b"GPL")
-    return _bpf(
+    return bpf.call(
         _PROG_LOAD,
         struct.pack(
             "<IIQQIIQII",
@@ -120,14 +118,4 @@ def _load(code: bytes) -> int:
 
 def _open(name: bytes, loaded: int) -> int:
     held = ctypes.create_string_buffer(name)
-    return _bpf(_RAW_TRACEPOINT_OPEN, struct.pack("<QII", ctypes.addressof(held), loaded, 0))
-
-
-def _bpf(command: int, attributes: bytes) -> int:
-    held = ctypes.create_string_buffer(attributes, len(attributes))
-    found: int = _libc.syscall(_BPF, command, held, len(attributes))
-    if found < 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
-    os.set_inheritable(found, False)
-    return found
+    return bpf.call(_RAW_TRACEPOINT_OPEN, struct.pack("<QII", ctypes.addressof(held), loaded, 0))
