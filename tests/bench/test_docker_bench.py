@@ -19,6 +19,7 @@ from tests.docker.conftest import archive as archive  # noqa: PLC0414 (fixtures 
 from tests.docker.conftest import daemon as daemon  # noqa: PLC0414
 from tests.docker.conftest import engine as engine  # noqa: PLC0414
 from tests.docker.conftest import image as image  # noqa: PLC0414
+from tests.docker.conftest import programs as programs  # noqa: PLC0414
 from tests.docker.engine import client_of
 from tests.live.command import Command
 
