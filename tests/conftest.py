@@ -1,6 +1,7 @@
 """What every test stands on: a developer's environment, and nobody else's."""
 
 import os
+import signal
 
 os.environ["DECNET_DEVELOPER"] = "true"
 os.environ["DECNET_DEVELOPER_TRACING"] = "false"
@@ -15,3 +16,7 @@ for name in (
     "NO_COLOR",
 ):
     os.environ.pop(name, None)
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # In the background of a shell it is ignored, and commands that tests start would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
