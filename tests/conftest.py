@@ -17,6 +17,6 @@ for name in (
 ):
     os.environ.pop(name, None)
 
+# A shell starts what it puts into the background with SIGINT ignored, and children inherit that; tests send it to them.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # In the background of a shell it is ignored, and commands that tests start would inherit that.
     signal.signal(signal.SIGINT, signal.default_int_handler)
