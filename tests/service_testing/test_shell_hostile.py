@@ -73,7 +73,7 @@ class _Sink:
 async def test_an_endless_command_leaves_the_loop_to_others_and_can_be_stopped(script: str) -> None:
     machine = boot()
     shell = Shell(machine, "root", interactive=True, tty=True)
-    worst = await during(shell.run(script, BytesInput(), _Sink(), _Sink()), 0.6)
+    worst = await during(shell.run(script, BytesInput(), _Sink(), _Sink()), 1.2)
     shell.interrupt()
     out = BytesOutput()
     assert await shell.run("echo alive", BytesInput(), out, BytesOutput()) == 0
@@ -81,7 +81,7 @@ async def test_an_endless_command_leaves_the_loop_to_others_and_can_be_stopped(s
     await shell.close()
     await asyncio.sleep(0)
     assert not [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-    assert worst < 0.2
+    assert worst < 0.6  # one that kept the loop to itself would have had it for all of the time
 
 
 BOUNDED = [
