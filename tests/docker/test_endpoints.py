@@ -1,8 +1,9 @@
-"""Engines that are reached another way: by TLS, slowly, with a container in it that is frozen."""
+"""Engines that are reached another way: by TLS, by ssh, slowly, with a container in it that is frozen."""
 
 import contextlib
 import shutil
 import socket
+import subprocess
 import tempfile
 import threading
 import time
@@ -79,6 +80,71 @@ def test_a_certificate_of_somebody_else_is_refused_in_words(decnet, file, certif
     point(monkeypatch, certificates / "stranger")
     told = decnet("plan", file, code=1)
     assert "Docker Engine" in told
+
+
+SSHD = """
+Port 2222
+ListenAddress 127.0.0.1
+HostKey /root/.ssh/host
+PidFile none
+UsePAM no
+PasswordAuthentication no
+AuthorizedKeysFile /root/.ssh/authorized
+StrictModes no
+"""
+
+
+@pytest.fixture
+def by_ssh(lab, monkeypatch) -> Iterator[None]:
+    """An sshd of the lab with a key for root, as whom the engine is reached then; ssh goes by root's home, not HOME."""
+    home, sshd = Path("/root/.ssh"), shutil.which("sshd") or "/usr/sbin/sshd"
+    if not Path(sshd).exists():
+        pytest.skip("no sshd here")
+    home.mkdir(mode=0o700, exist_ok=True)
+    run("mount", "-t", "tmpfs", "-o", "mode=0700", "ours", str(home))
+    Path("/run/sshd").mkdir(exist_ok=True)
+    for name in ("host", "id_ed25519"):
+        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(home / name))
+    (home / "authorized").write_text((home / "id_ed25519.pub").read_text())
+    (home / "known_hosts").write_text(f"[127.0.0.1]:2222 {(home / 'host.pub').read_text()}")
+    (home / "sshd_config").write_text(SSHD)
+    server = subprocess.Popen([sshd, "-D", "-e", "-f", str(home / "sshd_config")], stderr=subprocess.DEVNULL)
+    ask = ("ssh", "-p", "2222", "127.0.0.1", "true")
+    eventually(lambda: subprocess.run(ask, capture_output=True, check=False).returncode == 0)
+    monkeypatch.setenv("DOCKER_HOST", "ssh://root@127.0.0.1:2222")
+    yield
+    server.terminate()
+    server.wait(10)
+    run("umount", "--lazy", str(home))
+
+
+def sessions(lab) -> list[int]:
+    """Those of sshd: one for each client of the engine."""
+    return [
+        pid for pid in lab.processes() if Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"sshd: root")
+    ]
+
+
+def test_by_ssh_and_the_supervisor_too(by_ssh, engine, lab, decnet, file):
+    decnet("apply", "--yes", file)
+    assert redis() == "PONG"
+    assert sessions(lab), "the supervisor does not listen by way of ssh"
+    container(engine).remove(force=True)
+    eventually(lambda: repairs(decnet), seconds=60)
+    eventually(lambda: redis() == "PONG", seconds=60)
+    plan = decnet.json("plan", "--detailed-exitcode", file)
+    assert (plan["changes"], plan["drift"]) == ([], [])
+    decnet("status", "boxes")
+    decnet("destroy", "--yes", "boxes")
+    eventually(lambda: not sessions(lab))
+
+
+def test_an_ssh_that_lets_nobody_in_is_told_in_words(by_ssh, lab, decnet, file, monkeypatch):
+    Path("/root/.ssh/authorized").write_text("")
+    assert "no Docker Engine answers" in decnet("plan", file, code=1)
+    monkeypatch.setenv("DOCKER_HOST", "ssh://root@127.0.0.1:2223")
+    assert "no Docker Engine answers" in decnet("plan", file, code=1)
+    eventually(lambda: not sessions(lab))
 
 
 @pytest.fixture
