@@ -78,9 +78,9 @@ class Webhook:
         if 200 <= status < 300:
             return 0
         if status == _TOO_LARGE and len(batch) > 1:
-            self.most = len(batch) // 2
-            for begin in range(0, len(batch), self.most):
-                self.send(batch[begin : begin + self.most])
+            half = self.most = len(batch) // 2
+            self.send(batch[:half])
+            self.send(batch[half:])
             return 0
         words = f"the server answers {status} {answer}".strip()
         if status == _TOO_LARGE:
