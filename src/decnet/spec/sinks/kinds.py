@@ -46,7 +46,7 @@ def setting_of(keys: Read[SinkKeys], findings: Findings) -> Setting | None:
         if key in keys.given and "${" not in keys.given[key].option.text.raw:
             message = f"{quote(key)} stands here for everybody who reads this file"
             hint = f"write {key} = ${{file:FILE}} or ${{env:NAME}}"
-            findings.warn("secret-in-file", message, keys.at(key), hint)
+            findings.warn("secret-in-file", message, keys.span, hint)  # the line itself is not for a log
     return kind.make(keys, findings)
 
 
@@ -145,11 +145,11 @@ def _is_usable(keys: Read[SinkKeys], findings: Findings) -> bool:
     try:
         signing_key(keys.keys.secret.encode())
     except ValueError as error:
-        findings.error("bad-value", f"secret: the value {error}", keys.at("secret"))
+        findings.error("bad-value", f"secret: the value {error}", keys.span)
         return False
     if not (keys.keys.authorization.isascii() and keys.keys.authorization.isprintable()):
         message = "authorization: the value is no header: printable ASCII on one line"
-        findings.error("bad-value", message, keys.at("authorization"))
+        findings.error("bad-value", message, keys.span)
         return False
     return True
 
