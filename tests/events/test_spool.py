@@ -178,6 +178,35 @@ def test_a_file_that_somebody_else_renamed_is_read_to_its_end(log):
     assert take(spool) == [4, 5, 6]
 
 
+def test_a_reader_that_comes_while_the_log_has_no_newest_file_goes_on_where_it_was(log):
+    """Who rotates without our lock renames first; the next write makes the file anew."""
+    log.write(2)
+    log.rotate()
+    log.write(3)
+    spool = log.spool()
+    assert take(spool, 4) == [0, 1, 2, 3]
+    place = spool.place
+    spool.close()
+    log.current.rename(log.path / "events.jsonl.0")
+    (log.path / "events.jsonl.1").rename(log.path / "events.jsonl.2")
+    (log.path / "events.jsonl.0").rename(log.path / "events.jsonl.1")
+    log.sink.close()
+    again, fresh, from_now = log.spool(place), log.spool(), log.spool(history=False)
+    log.write(1)
+    assert (take(again), again.place.dropped_bytes) == ([4, 5], 0)
+    assert take(fresh) == [0, 1, 2, 3, 4, 5]
+    assert take(from_now) == [5]
+
+
+def test_a_reader_that_comes_between_two_renames_misses_nothing(log):
+    for _ in range(3):
+        log.write(1)
+        log.rotate()
+    log.write(1)
+    (log.path / "events.jsonl.2").rename(log.path / "events.jsonl.3")
+    assert take(log.spool()) == [1, 2, 3]
+
+
 def test_a_torn_line_costs_one_event_and_is_counted(log):
     log.write(1)
     with log.current.open("ab") as file:

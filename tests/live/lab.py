@@ -87,11 +87,14 @@ class Lab:
         return sorted(found)
 
     def decoy_processes(self) -> list[int]:
+        return self.processes_of("decnet.decoy")
+
+    def processes_of(self, program: str) -> list[int]:
         """Those of the lab's networks; other labs may be at work on this machine."""
         found = []
         for pid in self.processes():
             with contextlib.suppress(OSError):
-                if b"decnet.decoy" in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
+                if program.encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
                     found.append(pid)
         return found
 

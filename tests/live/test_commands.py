@@ -1,5 +1,6 @@
 """The rest of the commands, on a real machine: saved plans, limits, interrupts, new names, adoption, address probes."""
 
+import contextlib
 import json
 import os
 import re
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from decnet.world import spawn
 from decnet.world.probe import in_use
 from tests.live.command import DECNET, Command
 from tests.live.lab import Lab, run
@@ -179,6 +181,41 @@ def test_destroy_is_not_torn_by_an_interrupt(decnet, file):
     assert process.returncode == 3, out + err
     assert json.loads(out.splitlines()[-1])["stopped"]
     assert len(decnet.status("lab")) == 62
+
+
+@pytest.mark.parametrize(
+    ("stuck", "options"),
+    [("decnet.decoy", ()), ("decnet.decoy", ("--parallelism", "2")), ("decnet.shipper", ())],
+)
+def test_destroy_kills_what_does_not_answer(decnet, lab, file, tmp_path, stuck, options):
+    file.write_text(f"{file.read_text()}\n[sink-copy]\ntype = file\npath = {tmp_path}/copy/events.jsonl\n")
+    decnet("apply", "--no-supervisor", file)
+    (process,) = (pid for pid in lab.processes() if stuck in Path(f"/proc/{pid}/cmdline").read_text())
+    os.kill(process, signal.SIGSTOP)
+    told = decnet("destroy", "--yes", *options, "lab")
+    assert f"pid {process}) does not answer" in told
+    assert lab.processes() == []
+
+
+def test_one_that_many_asked_is_named_by_its_user(decnet, lab, file):
+    decnet("apply", "--no-supervisor", file)
+    (process,) = lab.decoy_processes()
+    os.kill(process, signal.SIGSTOP)
+    waiting = []
+    with contextlib.suppress(BlockingIOError):
+        while len(waiting) < 200:
+            waiting.append(spawn.connected(Path("/run/decnet/lab"), "process-0.sock", 1))
+    user = Path(f"/proc/{process}").stat().st_uid
+    stuck = f"decoy process 0 of lab (of user {user}) does not answer"
+    told = refused(decnet, "status", "lab")
+    assert stuck in told
+    assert f"pkill -KILL -u {user}" in told
+    told = decnet("destroy", "--yes", "lab", code=1)
+    assert f"remove decoy web: {stuck}" in told
+    assert "0 operations done" in told
+    os.kill(process, signal.SIGKILL)
+    for one in waiting:
+        one.close()
 
 
 def test_a_new_name_keeps_the_identity(decnet, file):

@@ -12,6 +12,8 @@ from tests.live.lab import Lab, eventually, run
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(200)]
 
+NAME = f"shutin-{os.getpid()}"
+"""Of this run alone: cgroups and users go by it, and they are the machine's."""
 SERVER = r"""
 use IO::Socket; $| = 1;
 my $door = IO::Socket::INET->new(LocalPort => $ARGV[0], Listen => 9, ReuseAddr => 1) or die "no door: $!\n";
@@ -26,7 +28,7 @@ while (my $visitor = $door->accept) {
 """A server that says a word and its process id, and prints what it heard."""
 NETWORK = """
 [general]
-name = shutin
+name = {name}
 net = 198.51.100.0/24
 runtime = netns
 seed = lab
@@ -56,7 +58,6 @@ ip = 198.51.100.21
 services = redis
 distro = debian
 """
-RUN = Path("/run/decnet/shutin")
 REPAIRED = 15
 
 
@@ -65,10 +66,10 @@ def decnet(lab: Lab, tmp_path: Path):
     before = lab.snapshot()
     command = Command(tmp_path / "state")
     yield command
-    command("destroy", "--yes", "shutin")
+    command("destroy", "--yes", NAME)
     assert lab.snapshot() == before
     assert not sandboxes()
-    assert not list(Path("/sys/fs/cgroup").glob("**/decnet/shutin:*"))
+    assert not list(Path("/sys/fs/cgroup").glob(f"**/decnet/{NAME}:*"))
 
 
 @pytest.fixture
@@ -79,7 +80,7 @@ def file(tmp_path: Path):
 
     def write(services: str = "redis, honey", says: str = "hello", more: str = "") -> Path:
         written = tmp_path / "network.ini"
-        written.write_text(NETWORK.format(script=script, services=services, says=says, more=more))
+        written.write_text(NETWORK.format(name=NAME, script=script, services=services, says=says, more=more))
         return written
 
     return write
@@ -109,18 +110,32 @@ def sandboxes() -> dict[str, int]:
             continue
         if b"decnet.sandbox" in words:
             service = next(one for one in words if one.startswith(b"--service=")).decode()
-            if service.startswith("--service=shutin:"):
+            if service.startswith(f"--service={NAME}:"):
                 found[service.rpartition(".")[2]] = int(entry.name)
     return found
 
 
 def told(decnet: Command, service: str, *words: str) -> list[dict]:
-    return [event for event in decnet.events("shutin", *words) if event["service"] == service]
+    return [event for event in decnet.events(NAME, *words) if event["service"] == service]
 
 
 def repairs(decnet: Command) -> list[dict]:
-    states = decnet.events("shutin", "--type", "decoy.state")
+    states = decnet.events(NAME, "--type", "decoy.state")
     return [event for event in states if event["data"]["state"] == "repaired"]
+
+
+def sandbox_repairs(decnet: Command) -> list[dict]:
+    """Those of decoys: that the supervisor itself was replaced is told beside."""
+    return [event for event in repairs(decnet) if event["decoy"]]
+
+
+def lines_of(decnet: Command) -> list[str]:
+    return [event["data"]["text"] for event in told(decnet, "honey", "--type", "log")]
+
+
+def supervisors(lab: Lab) -> list[int]:
+    """The guard and its child."""
+    return lab.processes_of("decnet.supervisor")
 
 
 def test_they_come_and_go_and_nothing_else_notices(decnet, file):
@@ -131,7 +146,7 @@ def test_they_come_and_go_and_nothing_else_notices(decnet, file):
     assert "+ custom service trap" in decnet("plan", file("redis, honey, trap"))
     decnet("apply", "--yes", file("redis, honey, trap"))
     assert (says(), word(9000)) == (mine, "trapped")
-    web = decnet.status("shutin")["web"]
+    web = decnet.status(NAME)["web"]
     assert (web["state"], web["services"]) == ("up", ["redis", "honey", "trap"])
     plan = decnet.json("plan", "--detailed-exitcode", file("redis, honey, trap"))
     assert (plan["changes"], plan["drift"]) == ([], [])
@@ -205,7 +220,53 @@ def test_a_sandbox_that_is_killed_is_put_right_and_told_once(decnet, file):
     assert "web: custom service honey ended" in event["data"]["heard"]
     assert (word(), word(9000), redis()) == ("hello", "trapped", "PONG")
     assert sandboxes()["trap"] == before["trap"]
-    assert decnet.status("shutin")["web"]["state"] == "up"
+    assert decnet.status(NAME)["web"]["state"] == "up"
+
+
+@pytest.mark.parametrize("halves", [slice(2), slice(1, 2)], ids=["guard and child", "child"])
+def test_a_killed_supervisor_leaves_it_running_and_the_next_one_watches_over_it(lab, decnet, file, halves):
+    written = file("redis, honey, trap")
+    decnet("apply", "--yes", written)
+    before, mine = sandboxes(), says()
+    eventually(lambda: len(supervisors(lab)) == 2)
+    killed = supervisors(lab)[halves]
+    for pid in killed:
+        os.kill(pid, signal.SIGKILL)
+    eventually(lambda: not set(killed) & set(supervisors(lab)))
+    assert (sandboxes(), says(), word(9000)) == (before, mine, "trapped")
+    if len(killed) == 2:
+        assert decnet.status(NAME, code=4)["web"]["state"] == "up"
+        decnet("apply", "--yes", written)
+    eventually(lambda: len(supervisors(lab)) == 2 and not decnet("status", NAME, code=None).count("drifted"))
+    assert (sandboxes(), says()) == (before, mine), "whoever came found it running"
+    eventually(lambda: lines_of(decnet).count("heard hi") == 3)
+    assert lines_of(decnet).count("ready") == 1
+    assert sandbox_repairs(decnet) == []
+    os.kill(before["honey"], signal.SIGKILL)
+    eventually(lambda: sandbox_repairs(decnet), seconds=REPAIRED)
+    time.sleep(2)
+    assert len(sandbox_repairs(decnet)) == 1
+    assert (word(), word(9000), sandboxes()["trap"]) == ("hello", "trapped", before["trap"])
+
+
+@pytest.mark.parametrize("first", ["supervisor", "sandbox"])
+def test_killed_together_with_the_supervisor_it_comes_back_once(lab, decnet, file, first):
+    decnet("apply", "--yes", file("redis, honey, trap"))
+    before = sandboxes()
+    eventually(lambda: len(supervisors(lab)) == 2 and lines_of(decnet) == ["ready"])
+    victims = [supervisors(lab)[1], before["honey"]]
+    for pid in victims if first == "supervisor" else reversed(victims):
+        os.kill(pid, signal.SIGKILL)
+    eventually(lambda: word() == "hello", seconds=30)
+    eventually(lambda: sandbox_repairs(decnet), seconds=REPAIRED)
+    time.sleep(2)
+    (event,) = sandbox_repairs(decnet)
+    assert event["decoy"] == "web"
+    after = sandboxes()
+    assert after["honey"] != before["honey"]
+    assert (after["trap"], word(9000), redis()) == (before["trap"], "trapped", "PONG")
+    eventually(lambda: lines_of(decnet).count("ready") == 2)
+    assert decnet.status(NAME)["web"]["state"] == "up"
 
 
 def test_one_that_is_not_well_starts_again(decnet, file):
@@ -223,7 +284,7 @@ def test_one_that_is_not_well_starts_again(decnet, file):
 
 def test_a_deleted_namespace_takes_it_along_and_it_comes_back(decnet, file):
     decnet("apply", "--yes", file())
-    run("ip", "netns", "delete", "decnet:shutin:web")
+    run("ip", "netns", "delete", f"decnet:{NAME}:web")
     eventually(lambda: repairs(decnet), seconds=REPAIRED)
     eventually(lambda: (redis(), word()) == ("PONG", "hello"), seconds=REPAIRED)
     assert len(sandboxes()) == 1
@@ -237,11 +298,11 @@ def test_without_its_supervisor_it_goes_on_and_the_next_apply_mends_what_died(la
     assert word() == "hello"
     os.kill(first["honey"], signal.SIGKILL)
     eventually(lambda: word() == "", seconds=5)
-    assert decnet.status("shutin", code=4)["web"]["state"] != "up"
+    assert decnet.status(NAME, code=4)["web"]["state"] != "up"
     decnet("apply", "--yes", file())
     assert (word(), redis()) == ("hello", "PONG")
     assert len(sandboxes()) == 1
-    decnet("destroy", "--yes", "shutin")
+    decnet("destroy", "--yes", NAME)
     assert lab.snapshot() == before
 
 
@@ -256,7 +317,7 @@ def test_one_that_ends_at_once_says_why_and_the_others_stay(decnet, file):
     assert "exit code 7" in said
     assert "no conf" in said
     assert redis() == "PONG"
-    assert "not running" in decnet("status", "shutin", code=4)
+    assert "not running" in decnet("status", NAME, code=4)
 
 
 def test_a_program_that_is_not_there_is_named(decnet, file):

@@ -39,15 +39,9 @@ REPAIRED = 15
 """Seconds a test waits for what takes two: the machine may be busy."""
 
 
-def supervisors() -> list[int]:
+def supervisors(lab: Lab) -> list[int]:
     """The guard and its child."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            words = (entry / "cmdline").read_bytes().split(b"\0") if entry.exists() else []
-            if b"decnet.supervisor" in words and b"--network=healing" in words:
-                found.append(int(entry.name))
-    return sorted(found)
+    return lab.processes_of("decnet.supervisor")
 
 
 def told(decnet: Command) -> list[dict]:
@@ -136,9 +130,9 @@ def test_a_killed_decoy_process_comes_back_on_its_own_sockets(lab, decnet):
     assert len(lab.decoy_processes()) == 1
 
 
-def test_it_has_room_for_the_sockets_of_a_large_network(decnet):
+def test_it_has_room_for_the_sockets_of_a_large_network(lab, decnet):
     """Whoever applies has 1,024 descriptors as a rule; it takes as many as it may have."""
-    soft, hard = resource.prlimit(supervisors()[1], resource.RLIMIT_NOFILE)
+    soft, hard = resource.prlimit(supervisors(lab)[1], resource.RLIMIT_NOFILE)
     assert soft == hard
 
 
@@ -189,11 +183,11 @@ def test_a_decoy_process_that_is_stuck_is_replaced(lab, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("who", ["guard", "child"])
-def test_a_killed_supervisor_is_replaced_by_the_other_half(decnet, who):
-    eventually(lambda: len(supervisors()) == 2)
-    before = supervisors()
+def test_a_killed_supervisor_is_replaced_by_the_other_half(lab, decnet, who):
+    eventually(lambda: len(supervisors(lab)) == 2)
+    before = supervisors(lab)
     os.kill(before[0 if who == "guard" else 1], signal.SIGKILL)
-    eventually(lambda: len(supervisors()) == 2 and supervisors() != before, seconds=REPAIRED)
+    eventually(lambda: len(supervisors(lab)) == 2 and supervisors(lab) != before, seconds=REPAIRED)
     eventually(lambda: told(decnet), seconds=REPAIRED)
     time.sleep(1)
     (event,) = told(decnet)
@@ -202,18 +196,18 @@ def test_a_killed_supervisor_is_replaced_by_the_other_half(decnet, who):
     eventually(lambda: len(told(decnet)) == 2, seconds=REPAIRED)
 
 
-def test_both_halves_killed_the_next_apply_starts_another(decnet, tmp_path):
-    for pid in supervisors():
+def test_both_halves_killed_the_next_apply_starts_another(lab, decnet, tmp_path):
+    for pid in supervisors(lab):
         os.kill(pid, signal.SIGKILL)
-    eventually(lambda: not supervisors())
+    eventually(lambda: not supervisors(lab))
     assert "supervisor" in decnet("status", "healing", code=4)
     decnet("apply", tmp_path / "network.ini")
-    eventually(lambda: len(supervisors()) == 2)
+    eventually(lambda: len(supervisors(lab)) == 2)
     decnet("status", "healing")
 
 
 def test_supervisor_and_decoy_process_killed_together(lab, decnet):
-    for pid in (*lab.decoy_processes(), supervisors()[1]):
+    for pid in (*lab.decoy_processes(), supervisors(lab)[1]):
         os.kill(pid, signal.SIGKILL)
     eventually(lambda: len(lab.decoy_processes()) == 1, seconds=REPAIRED)
     eventually(
@@ -225,7 +219,7 @@ def test_supervisor_and_decoy_process_killed_together(lab, decnet):
 def test_a_network_comes_back_after_a_reboot_with_the_same_identity(lab, decnet):
     """As after a reboot: no process, no namespace, no interface, an empty /run; then what the unit runs."""
     before, key = decnet.status("healing"), host_key("198.51.100.20")
-    for pid in (*supervisors(), *lab.decoy_processes()):
+    for pid in (*supervisors(lab), *lab.decoy_processes()):
         os.kill(pid, signal.SIGKILL)
     for name in ("web", "db"):
         run("ip", "netns", "delete", f"decnet:healing:{name}")
@@ -314,10 +308,10 @@ class Pretender:
         self._listening.close()
 
 
-def test_further_sockets_are_for_decoys_that_a_process_serves(decnet):
+def test_further_sockets_are_for_decoys_that_a_process_serves(lab, decnet):
     with namespaces.opened("healing", "web") as fd:
         (own,) = sockets.listening(fd, [(4000, "tcp")])
-    before, process = supervisors(), Pretender(77)
+    before, process = supervisors(lab), Pretender(77)
     try:
         refused, none = process.want(decoy="web", service="x", proto="tcp")
         assert (refused, none) == ("it does not serve that decoy", [])
@@ -351,4 +345,4 @@ def test_further_sockets_are_for_decoys_that_a_process_serves(decnet):
         process.close()
         own.close()
     assert run("redis-cli", "-h", "198.51.100.20", "ping").strip() == "PONG"
-    eventually(lambda: supervisors() == before)  # a third is a child that is about to be something else
+    eventually(lambda: supervisors(lab) == before)  # a third is a child that is about to be something else

@@ -19,7 +19,8 @@ from decnet.events.sinks import (
 )
 from decnet.render import expand
 from decnet.services.registry import services
-from decnet.spec import Sink, build
+from decnet.spec import Sink
+from decnet.spec.build import build
 from tests.events import certificates
 from tests.spec.files import BARE, BRIDGE, IDENTITY, codes, network, warnings
 

@@ -19,6 +19,7 @@ from decnet import state
 from decnet.errors import Span, StateError
 from decnet.spec import Held, Identity
 from decnet.state import About, Effect, Entry, Failure, Saved
+from decnet.state.database import reading, writing
 from decnet.world import Decoy, Driver, Id, Kind, Lan, Link, Service, Stack
 
 IDENTITY = Identity(bytes(range(32)), datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
@@ -268,6 +269,24 @@ def test_a_damaged_state_is_an_error_with_a_hint(folder, damage):
     with pytest.raises(StateError, match=message) as raised:
         state.read(folder, "office")
     assert raised.value.hint
+
+
+def test_a_look_from_the_same_process_leaves_others_their_locks(folder):
+    """Closing a descriptor of the file would drop them, and another process take the log of what was written away."""
+    fill(folder)
+    database = folder / "state.db"
+    shared = f"""if True:
+        import fcntl
+        with open({str(database)!r}, "r+b") as file:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 510, 0x40000002)
+    """
+    with writing(database) as connection:
+        connection.exec_driver_sql("select count(*) from resource").scalar_one()
+        with reading(database), writing(database):
+            pass
+        done = subprocess.run([sys.executable, "-c", shared], capture_output=True, text=True, check=False)
+    assert "BlockingIOError" in done.stderr
+    subprocess.run([sys.executable, "-c", shared], check=True)
 
 
 def test_a_newer_format_is_not_written_to(folder):

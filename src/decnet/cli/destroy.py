@@ -65,7 +65,7 @@ def command(
     folder = events_dir(state_dir, name)
     with world(name, state_dir) as machine, state.lock(state_dir, name, "destroy", lock_timeout, waiting):
         before = state.read(state_dir, name)
-        observed = machine.observe(engine.expected(before))
+        observed = machine.observe(engine.expected(before), to_end=True)
         saved = engine.recover(before, observed)
         plan = engine.destroy_plan(saved, observed)
         if plan.empty and not saved.known and not folder.exists():

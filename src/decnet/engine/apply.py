@@ -10,7 +10,7 @@ from decnet.engine.desired import Desired
 from decnet.engine.execute import PARALLELISM, Outcome, Progress, Watch, execute, silent
 from decnet.engine.graph import Act, Op
 from decnet.engine.plan import Plan, plan
-from decnet.engine.recover import expected, resolved
+from decnet.engine.recover import expected, resolved, seen
 from decnet.errors import WorldError
 from decnet.spec import Identity
 from decnet.state import About, Effect, Entry, Failure, Saved, Snapshot
@@ -131,7 +131,7 @@ def destroy(
 def _partly(
     ops: tuple[Op, ...], saved: Snapshot, world: World, store: Store, error: WorldError, watch: Watch
 ) -> Outcome:
-    left = world.observe(expected(saved)).resources
+    left = seen(saved, world.observe(expected(saved), to_end=True)).resources
     done = tuple(op for op in ops if op.resource.id not in left)
     failed = tuple((op, error.message) for op in ops if op.resource.id in left)
     store.finish(

@@ -231,14 +231,25 @@ class Spool:
             self._settled = self._at = Mark(files[0].number, offset, self._at.lines, self._at.last)
 
     def _chain(self, until: _File | None = None) -> tuple[list[_File], bool]:
-        """The files there are, oldest first: those after ``until``, and whether that is among them."""
+        """The files there are, oldest first: those after ``until``, and whether that is among them.
+
+        One number may have no file: who renames without our lock has put it aside, and the next is not there yet.
+        """
         found: list[_File] = []
+        number = missing = 0
         with _renaming_held(self._folder):
-            while (file := _open(self._folder, rotated(len(found)))) is not None:
-                if until is not None and file.inode == until.inode:
+            while missing < 2:
+                file = _open(self._folder, rotated(number))
+                number += 1
+                if file is None:
+                    missing += 1
+                elif until is not None and file.inode == until.inode:
                     os.close(file.fd)
                     return found[::-1], True
-                found.append(file)
+                elif found and file.inode == found[-1].inode:  # it was renamed between two looks
+                    os.close(file.fd)
+                else:
+                    found.append(file)
         return found[::-1], False
 
     def _look(self) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -79,7 +81,10 @@ def _connected(opened: object) -> Iterator[Connection]:
 
 def _open_writer(path: Path) -> sqlite3.Connection:
     # SQLite gives its -wal and -shm files the mode of the database, so this one call fixes all three.
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        _see_allowed(path, os.R_OK | os.W_OK)
     connection = sqlite3.connect(path, timeout=BUSY_SECONDS, check_same_thread=False)
     connection.execute("PRAGMA journal_mode = WAL")
     # With NORMAL a power cut may lose the last transactions, a killed process none; after a power cut the world is
@@ -91,12 +96,23 @@ def _open_writer(path: Path) -> sqlite3.Connection:
 def _open_reader(path: Path) -> sqlite3.Connection:
     # A reader of a WAL database makes -wal and -shm files, except of an "immutable" one. Where a WAL with content
     # is there (somebody writes, or was killed), it has to be read too, and those files exist already.
-    with path.open("rb"):
-        pass
+    _see_allowed(path, os.R_OK)
     wal = path.with_name(path.name + "-wal")
     fixed = not wal.exists() or wal.stat().st_size == 0
     uri = f"file:{quote(str(path))}?mode=ro" + ("&immutable=1" if fixed else "")
     return sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, check_same_thread=False)
+
+
+def _see_allowed(path: Path, mode: int) -> None:
+    """Raise the `OSError` that opening the file would, without opening it.
+
+    Whoever closes any descriptor of a file drops all POSIX locks that its process has on it (fcntl_locking(2)), and so
+    those of another connection.
+    """
+    if stat.S_ISDIR(path.stat().st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not os.access(path, mode):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
 
 def _check(connection: Connection, path: Path) -> None:

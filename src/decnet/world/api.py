@@ -16,8 +16,8 @@ class Observed:
     """What is there of one network: the resources with their actual values, found by name, group and alias.
 
     ``foreign`` lists things that stand where ours would go and are not ours. ``sessions`` counts open attacker
-    sessions by decoy. ``unseen`` says, for a person, what could not be looked at for want of privilege: resources of
-    that kind are missing here whether they exist or not.
+    sessions by decoy. ``unseen`` says, for a person, what could not be looked at, for want of privilege or of an
+    answer: resources of that kind are missing here whether they exist or not.
     """
 
     resources: Mapping[Id, Resource] = field(default_factory=dict)
@@ -42,12 +42,13 @@ class World(Protocol):
         """Raise `MissingCapability` for a privilege or kernel feature that these need and that is not there."""
         ...
 
-    def observe(self, expected: Iterable[Resource] = ()) -> Observed:
+    def observe(self, expected: Iterable[Resource] = (), *, to_end: bool = False) -> Observed:
         """Look at everything of this network. Changes nothing; works without privilege as far as it can.
 
         ``expected`` (what is declared and what is saved) narrows what the machine cannot tell by itself: which sysctls
         of a `Stack` to read, and which `Lan` a link to a parent interface is on. Without it there are no stacks, and
-        no LANs that have no interface of their own.
+        no LANs that have no interface of their own. A process of ours that does not answer is a `WorldError`; when
+        all is about to be taken away (``to_end``) it is ``unseen``, and killed by whichever act would ask it.
         """
         ...
 

@@ -74,7 +74,7 @@ class FakeWorld:
     def check(self, resources: Iterable[Resource]) -> None:
         """A fake machine can do everything."""
 
-    def observe(self, expected: Iterable[Resource] = ()) -> Observed:  # noqa: ARG002 (sees all without being told)
+    def observe(self, expected: Iterable[Resource] = (), *, to_end: bool = False) -> Observed:  # noqa: ARG002 (sees all without being told)
         """What is there, as a machine would tell it: without what only the state knows."""
         with self._lock:
             self._alive()

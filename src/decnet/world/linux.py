@@ -87,17 +87,18 @@ class LinuxWorld:
         """See `World.check`."""
         check.check(resources)
 
-    def observe(self, expected: Iterable[Resource] = ()) -> Observed:
+    def observe(self, expected: Iterable[Resource] = (), *, to_end: bool = False) -> Observed:
         """See `World.observe`. 0.3 ms a decoy."""
         asked = tuple(expected)
         containers = self._containers(asked)
         view = observe.look(self._network, asked, containers)
         sessions: Counter[str] = Counter()
         try:
-            running = self._processes.running(containers.running if containers else ())
+            running = self._processes.running(containers.running if containers else (), to_end=to_end)
         except PermissionError:
             view.unseen.append("services and sessions (the decoy processes answer root only)")
             running = {}
+        view.unseen += (f"services ({said})" for said in self._processes.mute())
         for number, entries in running.items():
             for entry in entries:
                 sessions[entry.decoy] += entry.sessions
@@ -110,7 +111,7 @@ class LinuxWorld:
                     service = Service(entry.decoy, entry.service, ports, entry.bundle, number, docker=docker)
                     view.add(dataclasses.replace(service, bounds=view.bounds_of(service.id)))
         self._see_customs(view, running)
-        sinks = self._sinks(view)
+        sinks = self._sinks(view, to_end=to_end)
         return Observed(
             view.resources,
             +sessions,
@@ -118,7 +119,7 @@ class LinuxWorld:
             tuple(view.unseen),
             sinks=sinks,
             degraded=tuple(view.degraded),
-            ailing=self._processes.ailing(),
+            ailing=() if to_end else self._processes.ailing(),
         )
 
     def _containers(self, expected: Sequence[Resource]) -> Containers | None:
@@ -165,11 +166,16 @@ class LinuxWorld:
         for one in self._sandboxes.serving():
             yield Custom(one.decoy, one.service, one.ports, one.bundle, healthy=one.healthy, sandbox=True)
 
-    def _sinks(self, view: View) -> tuple[Shipping, ...]:
+    def _sinks(self, view: View, *, to_end: bool) -> tuple[Shipping, ...]:
         try:
             sinks = self._shipper.running()
         except PermissionError:
             view.unseen.append("sinks (the shipper answers root only)")
+            return ()
+        except WorldError as error:
+            if not to_end:
+                raise
+            view.unseen.append(f"sinks ({error.message})")
             return ()
         for sink in sinks:
             view.add(Sink(sink.name, sink.type, sink.target, sink.bundle))

@@ -51,6 +51,8 @@ class Processes:
         self._channels: dict[int, _Channel] = {}
         self._served: set[str] | None = None
         """Decoys that were served at the last look, or were given something since; None before a look."""
+        self._mute: dict[int, str] = {}
+        """Processes that did not answer in a look that passed over them, and what is to be said of each."""
         self._bounded: dict[int, Bounds] = {}
         """What processes were seen, or made, to be bounded by: looking it up for every service took 0.1 ms each."""
         self._lock = threading.Lock()
@@ -62,24 +64,46 @@ class Processes:
                 channel.close()
         self._spawner.close()
 
-    def running(self, contained: Container[str] = ()) -> dict[int, tuple[Running, ...]]:
-        """What every live process serves. Raises PermissionError when we may not ask.
+    def running(
+        self, contained: Container[str] = (), *, to_end: bool = False
+    ) -> dict[int, tuple[Running, ...]]:
+        """What every live process serves. Raises PermissionError when we may not ask, `WorldError` when one is stuck.
 
         ``contained`` are the decoys whose containers run: a process in one that does not is not asked, it may be frozen.
+        What is ``to_end`` may be stuck: it is passed over, and killed as soon as anything is asked of it.
         """
         found: dict[int, tuple[Running, ...]] = {}
         for number in numbers(self._run_dir):
             cell = cells.of(self._run_dir, number)
-            if cell and cell.decoy not in contained:
+            if (cell and cell.decoy not in contained) or number in self._mute:
                 continue
-            reply = self.ask(number, Request("list"))
-            while reply is not None:
-                found[number] = (*found.get(number, ()), *reply.running)
-                if not reply.more:
-                    break
-                last = reply.running[-1]
-                reply = self.ask(number, Request("list", last.decoy, last.service))
-        self._served = {one.decoy for entries in found.values() for one in entries}
+            try:
+                entries = self._served_by(number)
+            except WorldError as error:
+                if not to_end:
+                    raise
+                self._mute[number] = error.message
+                continue
+            if entries is not None:
+                found[number] = entries
+        self._served = None if self._mute else {one.decoy for entries in found.values() for one in entries}
+        return found
+
+    def mute(self) -> tuple[str, ...]:
+        """Processes that were passed over, for a person."""
+        return tuple(self._mute.values())
+
+    def _served_by(self, number: int) -> tuple[Running, ...] | None:
+        found: tuple[Running, ...] = ()
+        reply = self.ask(number, Request("list"))
+        if reply is None:
+            return None
+        while reply is not None:
+            found += reply.running
+            if not reply.more:
+                break
+            last = reply.running[-1]
+            reply = self.ask(number, Request("list", last.decoy, last.service))
         return found
 
     def ailing(self) -> tuple[str, ...]:
@@ -111,6 +135,8 @@ class Processes:
         ``Reply.error`` is for the caller. Raises `WorldError` when the process dies over the request or never answers.
         """
         message = msgspec.json.encode(request)
+        if number in self._mute:
+            self._put_down(number)
         if self._served is not None and request.op in {"serve", "attend"}:
             self._served.add(request.decoy)
         with self._lock:
@@ -196,6 +222,8 @@ class Processes:
     def quit_all(self) -> None:
         """End every process (asked, then told, then killed), and unlink what belongs to them."""
         handles = []
+        for number in tuple(self._mute):
+            self._put_down(number)
         for number in numbers(self._run_dir):
             connection = self._connect(number)
             if connection is not None:
@@ -228,6 +256,17 @@ class Processes:
                 channel.close()
         return handle
 
+    def _put_down(self, number: int) -> None:
+        """Kill a process that does not answer."""
+        connection = self._connect(number)
+        if connection is not None:
+            with connection:
+                handle = spawn.Handle(connection, names.uid(self._network))
+            handle.kill(signal.SIGKILL)
+            handle.wait(_KILL_SECONDS)
+            handle.close()
+        self._mute.pop(number, None)
+
     def _connected(self, number: int, *, start: bool) -> socket.socket | None:
         connection = self._connect(number)
         if connection is None and start:
@@ -239,7 +278,16 @@ class Processes:
         return connection
 
     def _connect(self, number: int) -> socket.socket | None:
-        return spawn.connected(self._run_dir, spawn.control_path(self._run_dir, number).name, _STOP_SECONDS)
+        try:
+            return spawn.connected(
+                self._run_dir, spawn.control_path(self._run_dir, number).name, _STOP_SECONDS
+            )
+        except BlockingIOError:  # whom nobody lets in nobody can ask for the process id either
+            uid = names.uid(self._network)
+            raise WorldError(
+                f"decoy process {number} of {self._network} (of user {uid}) does not answer, and many have asked",
+                hint=f"it is stopped or stuck: pkill -KILL -u {uid}, and try again",
+            ) from None
 
     def _unlink(self) -> None:
         for mark in self._events_dir.glob(f"{MARKS}*"):

@@ -11,6 +11,7 @@ import fcntl
 import os
 import select
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -34,7 +35,7 @@ _ANSWER_SECONDS = 10.0
 _START_SECONDS = 70.0
 """It waits for a decoy process as long as `spawn` does."""
 _READY_SECONDS = 20.0
-_QUIT_SECONDS = 10.0
+_QUIT_SECONDS, _END_SECONDS = 5.0, 20.0
 _BOOTED_BY_SYSTEMD = Path("/run/systemd/system")
 """sd_booted(3)."""
 
@@ -142,8 +143,11 @@ def ensure(place: Place) -> None:
 
 
 def end(run_dir: Path, network: str) -> None:
-    """End the supervisor, when one runs; the decoy processes go on. Raises `WorldError` when it stays."""
-    deadline = time.monotonic() + _QUIT_SECONDS
+    """End the supervisor, when one runs; the decoy processes go on. Raises `WorldError` when it stays.
+
+    One that does not quit is killed; its guard starts another, which does.
+    """
+    deadline = time.monotonic() + _END_SECONDS
     while _is_guarded(run_dir):
         if time.monotonic() > deadline:
             raise WorldError(f"the supervisor of {network} does not end", hint=f"its log: {run_dir / LOG}")
@@ -155,7 +159,8 @@ def end(run_dir: Path, network: str) -> None:
             handle = spawn.Handle(connection, 0)
             with contextlib.suppress(OSError):
                 connection.send(msgspec.json.encode(Question("quit")))
-            handle.wait(max(0.0, deadline - time.monotonic()))
+            if not handle.wait(_QUIT_SECONDS):
+                handle.kill(signal.SIGKILL)
             handle.close()
     for name in (SOCKET, LOG, LOCK):
         (run_dir / name).unlink(missing_ok=True)
