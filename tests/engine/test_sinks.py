@@ -7,7 +7,7 @@ import pytest
 
 from decnet import engine
 from decnet.errors import Span
-from decnet.events.sinks import SyslogSetting, Transport
+from decnet.events.sinks import SyslogSetting, Transport, WebhookSetting
 from decnet.shipper.protocol import Shipping, SinkState
 from decnet.spec import Sink
 from decnet.world import Id, Kind
@@ -57,6 +57,22 @@ def test_a_key_is_not_shown(site):
     text = site.text(fleet(key=b"new PRIVATE"))
     assert "key *** → ***" in text
     assert "PRIVATE" not in text
+
+
+def test_no_secret_of_a_webhook_is_shown(site):
+    def hook(**secrets):
+        return network(
+            decoy("web-01", 1),
+            sinks=(Sink("siem", WebhookSetting("h", 443, "/", **secrets), Span(FILE, 40)),),
+        )
+
+    site.apply(hook(secret=b"OLD", authorization=b"OLD", query=b"sig=OLD"))
+    assert site.world.resources[SIEM].type == "webhook"
+    text = site.text(hook(secret=b"NEW", authorization=b"NEW", query=b"sig=NEW"))
+    for key in ("secret", "authorization", "target"):
+        assert f"{key} *** → ***" in " ".join(text.split())
+    assert "OLD" not in text
+    assert "NEW" not in text
 
 
 def test_a_decoy_that_comes_is_made_known_to_the_sink_without_a_row_of_its_own(site):

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from decnet.events import Event, EventType, FileSink, now
-from decnet.events.sinks import FileSetting, Setting, SinkBundle, SyslogSetting, Transport
+from decnet.events.sinks import Setting, SinkBundle, SyslogSetting, Transport, kind_of
 from decnet.shipper.protocol import Shipping
 from decnet.spec.resources import Sink
 from decnet.world import names, spawn
@@ -64,8 +64,7 @@ class Log:
 
     def ship(self, name: str, setting: Setting, hostnames: Mapping[str, str] = HOSTNAMES) -> Sink:
         content = msgspec.json.encode(SinkBundle(name, setting, hostnames))
-        kind = "file" if isinstance(setting, FileSetting) else "syslog"
-        sink = Sink(name, kind, setting.target, hashlib.sha256(content).hexdigest())
+        sink = Sink(name, kind_of(setting), setting.target, hashlib.sha256(content).hexdigest())
         self.shipper.serve(sink, content)
         return sink
 

@@ -39,6 +39,7 @@ def test_every_example_is_named_here():
         "office.ini",
         "custom.ini",
         "boxes.ini",  # tests/docker/test_networks.py
+        "sinks.ini",  # tests/live/test_sink_kinds.py
         "deaddeck.ini",  # tests/docker/test_high.py
     }
 

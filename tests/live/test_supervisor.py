@@ -274,9 +274,10 @@ def test_a_state_that_is_gone_is_told_and_adopted(lab, tmp_path, monkeypatch):
 
 
 def test_the_unit_is_one_that_systemd_reads(tmp_path):
-    unit = tmp_path / "decnet@lab.service"
-    unit.write_text(run(DECNET, "unit"))
-    assert run("systemd-analyze", "verify", str(unit), check=False) == ""
+    for name, words in (("decnet@lab.service", ()), ("decnet-ingest@lab.service", ("--ingest",))):
+        unit = tmp_path / name
+        unit.write_text(run(DECNET, "unit", *words))
+        assert run("systemd-analyze", "verify", str(unit), check=False) == ""
 
 
 class Pretender:

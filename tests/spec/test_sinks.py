@@ -6,7 +6,17 @@ import pytest
 
 from decnet import catalog, ini
 from decnet.errors import InvalidInput
-from decnet.events.sinks import Facility, FileSetting, SyslogSetting, Transport
+from decnet.events.sinks import (
+    Body,
+    Facility,
+    FileSetting,
+    Format,
+    NatsSetting,
+    StdoutSetting,
+    SyslogSetting,
+    Transport,
+    WebhookSetting,
+)
 from decnet.render import expand
 from decnet.services.registry import services
 from decnet.spec import Sink
@@ -85,10 +95,22 @@ def test_a_file_and_the_log_that_is_there_without_being_asked_for() -> None:
     ("text", "code"),
     [
         ("[sink-x]\ntype = syslog\n", "missing-key"),
-        ("[sink-x]\ntype = webhook\ntarget = https://x\n", "unsupported"),
-        ("[sink-x]\ntype = nats\n", "unsupported"),
-        ("[sink-x]\ntype = stdout\n", "unsupported"),
-        ("[sink-x]\ntype = syslog\ntarget = x\nformat = ecs\n", "unsupported"),
+        ("[sink-x]\ntype = webhook\n", "missing-key"),
+        ("[sink-x]\ntype = webhook\ntarget = ftp://x\n", "bad-target"),
+        ("[sink-x]\ntype = webhook\ntarget = https://me:pass@x/\n", "bad-target"),
+        ("[sink-x]\ntype = webhook\ntarget = https://x/é\n", "bad-target"),
+        ("[sink-x]\ntype = webhook\ntarget = https://x/\nsecret = whsec_?\n", "bad-value"),
+        ("[sink-x]\ntype = webhook\ntarget = https://x/\nauthorization = é\n", "bad-value"),
+        ("[sink-x]\ntype = webhook\ntarget = https://x/\nbatch = 0\n", "bad-range"),
+        ("[sink-x]\ntype = webhook\ntarget = https://x/\nmax_size = 500\n", "bad-range"),
+        ("[sink-x]\ntype = webhook\ntarget = https://x/\nbody = xml\n", "unknown-choice"),
+        ("[sink-x]\ntype = nats\n", "missing-key"),
+        ("[sink-x]\ntype = nats\ntarget = nats://x/y\n", "bad-target"),
+        ("[sink-x]\ntype = nats\ntarget = x\nuser = u\n", "bad-value"),
+        ("[sink-x]\ntype = nats\ntarget = tls://x\ntoken = t\nuser = u\npassword = p\n", "bad-value"),
+        ("[sink-x]\ntype = syslog\ntarget = x\nformat = ecs\nmax_size = 1000\n", "bad-range"),
+        ("[sink-x]\ntype = file\nformat = ecs\n", "missing-key"),
+        ("[sink-x]\ntype = stdout\nformat = cef\n", "unknown-choice"),
         ("[sink-x]\ntype = syslog\ntarget = x\nsd_id = decnet\n", "bad-value"),
         ("[sink-x]\ntype = syslog\ntarget = x\nsd_id = a b@1\n", "bad-value"),
         ("[sink-x]\ntype = syslog\ntarget = x\nmax_size = 100\n", "bad-range"),
@@ -100,6 +122,66 @@ def test_a_file_and_the_log_that_is_there_without_being_asked_for() -> None:
 )
 def test_what_cannot_be(text: str, code: str) -> None:
     assert codes(WEB + text) == [code]
+
+
+def test_a_webhook(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOOK_KEY", "s3cret")
+    text = (
+        "[sink-x]\ntype = webhook\ntarget = https://Hooks.example/decnet?sig=top\nsecret = ${env:HOOK_KEY}\n"
+    )
+    text += "body = array\nbatch = 10\ntimeout = 3s\nformat = ecs\nhistory = no\n"
+    setting = sinks(WEB + text)["x"].setting
+    assert setting == WebhookSetting(
+        "hooks.example", 443, "/decnet", query=b"sig=top", secret=b"s3cret", body=Body.ARRAY, batch=10,
+        timeout=3, history=False, format=Format.ECS,
+    )  # fmt: skip
+    assert setting.target == "https://hooks.example/decnet"
+    assert "s3cret" not in repr(setting)
+    assert "top" not in repr(setting)
+    assert warnings(WEB + text) == []
+    plain = sinks(WEB + "[sink-x]\ntype = webhook\ntarget = http://[::1]:8080\n")["x"].setting
+    assert plain.target == "http://[::1]:8080/"
+
+
+def test_a_nats_server() -> None:
+    setting = sinks(WEB + "[sink-x]\ntype = nats\ntarget = bus.example\nstream =\n")["x"].setting
+    assert setting == NatsSetting("bus.example", 4222, stream="")
+    assert setting.target == "nats://bus.example:4222"
+    setting = sinks(WEB + "[sink-x]\ntype = nats\ntarget = tls://b:1\ntoken = t\n")["x"].setting
+    assert setting == NatsSetting("b", 1, tls=True, token=b"t")
+    assert "token" not in repr(setting)
+
+
+def test_standard_output() -> None:
+    assert sinks(WEB + "[sink-x]\ntype = stdout\nformat = ocsf\n")["x"].setting == StdoutSetting(
+        format=Format.OCSF
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("type = webhook\ntarget = https://x/\nsecret = hunter2\n", ["secret-in-file"]),
+        ("type = webhook\ntarget = http://x/\nauthorization = ${env:HOOK_KEY}\n", ["secret-in-clear"]),
+        ("type = nats\ntarget = x\ntoken = hunter2\n", ["secret-in-file", "secret-in-clear"]),
+        ("type = webhook\ntarget = https://x/\ntoken = ${env:HOOK_KEY}\n", ["no-effect"]),
+        ("type = webhook\ntarget = http://x/\nverify = no\n", ["no-effect"]),
+        ("type = stdout\ntarget = x\n", ["no-effect"]),
+        ("type = webhook\ntarget = https://x/\nverify = no\n", ["unverified-server"]),
+        ("type = nats\ntarget = tls://x/\nverify = no\n", ["unverified-server"]),
+    ],
+)
+def test_what_is_warned_of(monkeypatch: pytest.MonkeyPatch, text: str, code: list[str]) -> None:
+    monkeypatch.setenv("HOOK_KEY", "s3cret")
+    found = warnings(WEB + "[sink-x]\n" + text)
+    assert [one for one, _, _ in found] == code
+    assert "hunter2" not in str(found)
+
+
+def test_a_target_that_is_wrong_is_not_shown_with_its_query() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        sinks(WEB + "[sink-x]\ntype = webhook\ntarget = https://x:0/?sig=top\n")
+    assert [one.message for one in caught.value.problems] == ['"https://x:0/" is no server']
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from decnet import stack
 from decnet.engine import customs
 from decnet.engine.placement import bridges_of, is_alone, processes_of
 from decnet.errors import Span
-from decnet.events.sinks import SinkBundle, SyslogSetting
+from decnet.events.sinks import SinkBundle, kind_of
 from decnet.render import Bundle
 from decnet.services.limits import Bounds
 from decnet.spec import Decoy as DecoySpec
@@ -126,8 +126,9 @@ def declare(
     for sink in network.sinks:
         content = _sink_content(sink, network)
         name, setting = sink.name, sink.setting
-        kind = "syslog" if isinstance(setting, SyslogSetting) else "file"
-        made = Sink(name, kind, setting.target, hashlib.blake2b(content, digest_size=20).hexdigest())
+        made = Sink(
+            name, kind_of(setting), setting.target, hashlib.blake2b(content, digest_size=20).hexdigest()
+        )
         resources[made.id] = Declared(made, sink.span, sink.spans, content)
     return Desired(About(network.name, network.file, network.env, runtime.value), resources)
 

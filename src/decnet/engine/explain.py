@@ -316,8 +316,8 @@ def _sink(delta: Delta, declared: Declared, contents: Mapping[str, bytes]) -> It
             yield _row(_SINK_KEYS.get(name, name), field, declared)
 
 
-_TARGET = {"transport", "host", "port", "path"}
-_SINK_KEYS = {"rotate_bytes": "rotate_size", "rotate_seconds": "rotate_age"}
+_TARGET = {"transport", "host", "port", "path", "tls"}
+_SINK_KEYS = {"rotate_bytes": "rotate_size", "rotate_seconds": "rotate_age", "query": "target"}
 
 
 def _ports(ports: tuple[tuple[int, str], ...]) -> list[str]:

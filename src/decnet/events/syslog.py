@@ -15,25 +15,11 @@ from typing import Any
 
 import msgspec
 
-from decnet.events.schema import Event, EventType, safe_text
+from decnet.events.schema import Event, safe_text
+from decnet.events.severity import SEVERITIES
+from decnet.events.shorten import SHORTENED, greatest
 from decnet.events.sinks.setting import Facility
 
-SEVERITIES: Mapping[EventType, int] = {
-    EventType.ERROR: 3,
-    EventType.AUTH: 4,
-    EventType.COMMAND: 4,
-    EventType.DOWNLOAD: 4,
-    EventType.UPLOAD: 4,
-    EventType.REQUEST: 5,
-    EventType.SCAN: 5,
-    EventType.STATE: 5,
-    EventType.APPLY: 5,
-    EventType.LOG: 6,
-    EventType.OPEN: 6,
-    EventType.CLOSE: 6,
-    EventType.FINGERPRINT: 6,
-}
-"""RFC 5424 section 6.2.1, table 2: 3 error, 4 warning, 5 notice, 6 informational."""
 FACILITIES: Mapping[Facility, int] = {
     Facility.USER: 1,
     Facility.DAEMON: 3,
@@ -49,9 +35,10 @@ FACILITIES: Mapping[Facility, int] = {
     Facility.LOCAL6: 22,
     Facility.LOCAL7: 23,
 }
+HEAD_SIZE = 480
+"""Bytes of the longest header with a structured data element that has nothing but an id."""
 LEAST_SIZE = 480
 """Every receiver takes messages of this size (RFC 5424 section 6.1)."""
-SHORTENED = "…"
 _FIELDS = ("network", "decoy", "session", "src_ip", "src_port", "dst_ip", "dst_port", "proto", "v")
 _TAKEN = frozenset(("id", *_FIELDS, "shortened"))
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)")
@@ -73,6 +60,8 @@ class Form:
     max_size: int
     hostnames: Mapping[str, str]
     own: str = "-"
+    document: Callable[[Event], bytes] | None = None
+    """Makes the text, a JSON object, in place of parameters and words; it leaves `HEAD_SIZE` bytes of room."""
 
 
 def is_sd_name(text: str) -> bool:
@@ -87,6 +76,9 @@ def message(event: Event, form: Form) -> bytes:
     ``shortened`` says by how many bytes it was too long.
     """
     head = _head(event, form)
+    if form.document is not None:
+        element = _frame(head, form.sd_id, _params(event)[:1], "")
+        return element + b" " + _BOM + form.document(event)
     params = _params(event)
     whole = _frame(head, form.sd_id, params, _text(event))
     if len(whole) <= form.max_size:
@@ -153,15 +145,6 @@ def _shortened(head: bytes, form: Form, params: list[_Param], size: int) -> byte
         told = ("shortened", str(size - form.max_size))
         return _frame(head, form.sd_id, [params[0], *shown, told], "")
 
-    count = _greatest(len(params), lambda n: len(cut(n, 0)) <= form.max_size)
-    length = _greatest(form.max_size, lambda n: len(cut(count, n)) <= form.max_size)
+    count = greatest(len(params), lambda n: len(cut(n, 0)) <= form.max_size)
+    length = greatest(form.max_size, lambda n: len(cut(count, n)) <= form.max_size)
     return cut(count, length)
-
-
-def _greatest(limit: int, fits: Callable[[int], bool]) -> int:
-    """The greatest number up to a limit that fits, where every smaller one does; 0 when none does."""
-    low, high = 0, limit
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if fits(middle) else (low, middle - 1)
-    return low

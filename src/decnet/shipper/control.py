@@ -13,7 +13,8 @@ import msgspec
 
 from decnet.control import Conversations
 from decnet.events.sinks import SinkBundle
-from decnet.events.sinks.carrier import carrier
+from decnet.events.sinks.carriers import carrier
+from decnet.events.sinks.stdout import Outlet
 from decnet.shipper import places
 from decnet.shipper.courier import Courier
 from decnet.shipper.protocol import Reply, Request
@@ -28,6 +29,7 @@ class Control:
     def __init__(self, listening: socket.socket, folder: int) -> None:
         self._folder = folder
         self._couriers: dict[str, Courier] = {}
+        self._outlet = Outlet()
         self._conversations = Conversations(listening, self._answer, lambda: not self._couriers)
 
     async def run(self) -> None:
@@ -65,7 +67,9 @@ class Control:
         content = os.pread(memory, os.fstat(memory).st_size, 0)
         bundle = msgspec.json.decode(content, type=SinkBundle)
         stop = threading.Event()
-        fresh = Courier(self._folder, bundle, request.bundle, carrier(bundle, folders, stop), stop)
+        fresh = Courier(
+            self._folder, bundle, request.bundle, carrier(bundle, folders, stop, self._outlet), stop
+        )
         previous = self._couriers.get(bundle.name)
         if previous is not None:
             previous.stop()
@@ -86,6 +90,10 @@ class Control:
         couriers = [self._couriers[name] for name in sorted(self._couriers)]
         return Reply(running=tuple([await asyncio.to_thread(one.shipping) for one in couriers]))
 
+    async def _lend(self, _request: Request, descriptors: list[int]) -> Reply:
+        self._outlet.lend(descriptors[0])
+        return Reply()
+
     async def _quit(self, _request: Request, _: list[int]) -> Reply:
         self.quit()
         return Reply()
@@ -96,5 +104,6 @@ _ACTS: dict[str, _Act] = {
     "serve": Control._serve,  # noqa: SLF001
     "stop": Control._stop,  # noqa: SLF001
     "list": Control._list,  # noqa: SLF001
+    "lend": Control._lend,  # noqa: SLF001
     "quit": Control._quit,  # noqa: SLF001
 }

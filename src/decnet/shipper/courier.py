@@ -16,15 +16,14 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from decnet.events.sinks import SinkBundle
-from decnet.events.sinks.carrier import Carrier
-from decnet.events.sinks.syslog import Stopped
+from decnet.events.sinks import SinkBundle, kind_of
+from decnet.events.sinks.carrier import Carrier, Later, Stopped
 from decnet.events.spool import Backlog, Mark, Place, Spool
 from decnet.shipper import places
 from decnet.shipper.protocol import Shipping, SinkState
 
 POLL_SECONDS = 0.2
-_BATCH_EVENTS, _BATCH_BYTES = 256, 128 * 1024
+_BATCH_BYTES = 128 * 1024
 _UNARRIVED_BYTES = 1 << 20
 """How much may be under way before the peer has acknowledged any of it."""
 _LITTLE_BYTES = 64 * 1024
@@ -34,6 +33,8 @@ _SAVE_SECONDS = 0.5
 _PATIENCE_SECONDS = 5.0
 """How long nothing may be taken before the sink is said to wait."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0
+_LONGEST_WISH = 300.0
+"""A server that asks to be left alone for longer is asked again all the same."""
 _FAREWELL_SECONDS = 2.0
 _GLANCE_SECONDS = 0.01
 """How often the peer's acknowledgements are looked at while some are missing."""
@@ -103,7 +104,7 @@ class Courier:
         backlog, place = (spool.backlog(), spool.place) if spool else (Backlog(0, 0, 0.0), Place())
         return Shipping(
             name=self.name,
-            type=type(self._bundle.setting).__struct_config__.tag,  # type: ignore[arg-type]
+            type=kind_of(self._bundle.setting),
             target=self._bundle.setting.target,
             bundle=self._digest,
             state=self._state(),
@@ -134,8 +135,7 @@ class Courier:
             except Exception as error:  # noqa: BLE001 (the border of a thread: said in status, and tried again)
                 failures = 0 if self._progressed() else failures + 1
                 self._fail(_words(error))
-                longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**failures)
-                self._stop.wait(longest * random.uniform(0.5, 1.0))  # noqa: S311 (so that sinks do not all come back at once)
+                self._stop.wait(_pause_after(error, failures))
         spool, self._spool = self._spool, None
         if spool is not None:
             spool.close()
@@ -170,7 +170,7 @@ class Courier:
         """Send the next batch; whether there was one, and room for it."""
         if sum(batch.bytes for batch in self._unarrived()) >= _UNARRIVED_BYTES:
             return False
-        entries = spool.read(_BATCH_EVENTS, _BATCH_BYTES)
+        entries = spool.read(self._carrier.most, _BATCH_BYTES)
         if not entries:
             return False
         encoded = [self._carrier.encode(entry.line) for entry in entries]
@@ -257,6 +257,13 @@ class Courier:
         if self._spool is not None:
             self._spool.rewind()
             self._save(self._spool)
+
+
+def _pause_after(error: Exception, failures: int) -> float:
+    """Seconds until the next try: ever more of them, and not before the server wants to hear of us again."""
+    longest = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2.0 ** min(failures, 16))
+    pause = longest * random.uniform(0.5, 1.0)  # noqa: S311 (so that sinks do not all come back at once)
+    return max(pause, min(error.seconds, _LONGEST_WISH)) if isinstance(error, Later) else pause
 
 
 def _words(error: Exception) -> str:

@@ -1,7 +1,7 @@
 """What the privileged side and a shipper say to each other: as with a decoy process (`decnet.decoy.protocol`).
 
 A request ``serve`` carries a memfd with a `decnet.events.sinks.SinkBundle` first, then for a sink that is a file the
-folder of it, opened.
+folder of it, opened. A request ``lend`` carries the standard output of whoever keeps the network in the foreground.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class SinkState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """``op`` is serve, stop (one sink: its place is forgotten), list, quit."""
+    """``op`` is serve, stop (one sink: its place is forgotten), list, lend, quit."""
 
     op: str
     sink: str = ""

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import Path
 
-from decnet.events.sinks import Facility
+from decnet.events.sinks import Body, Facility, Format
 from decnet.ini.schema import key
-from decnet.ini.values import Duration, Size
+from decnet.ini.values import Duration, Secret, Size
 from decnet.spec.addresses import Range
 from decnet.spec.addresses6 import Range6
 from decnet.spec.limits import Limit
@@ -177,16 +177,16 @@ class SinkKeys:
     type: str = key("file", "Kind of sink.", choices=("file", "syslog", "webhook", "nats", "stdout"))
     target: str = key(
         "",
-        "Server, as `udp://host:port`, `tcp://host:port` or `tls://host:port`; without a scheme it is UDP.",
+        "Server. Syslog: `udp://host:port` (as host:port alone is), `tcp://`, `tls://`; webhook: a URL; NATS: `nats://host:port`, `tls://`.",
         example="tls://logs.example:6514",
     )
-    format: str = key("native", "Shape of an event.", choices=("native", "ecs", "ocsf"))
+    format: Format = key(Format.NATIVE, "Shape of an event: that of the log, ECS, OCSF.")
     history: bool = key(True, "Send what the log holds already, too, when the sink is new.")
     facility: Facility = key(Facility.LOCAL0, "Syslog facility.")
     sd_id: str = key("decnet@32473", "Name of the structured data element.", example="decnet@32473")
     max_size: int | None = key(
         None,
-        "Longest syslog message in bytes; longer ones are cut. 2048 over UDP, 8192 over TCP and TLS.",
+        "Longest syslog message, or event sent, in bytes; longer ones are cut. Syslog: 2048 over UDP, 8192 over TCP and TLS; otherwise 65000.",
         minimum=480,
         maximum=65_000,
     )
@@ -203,6 +203,32 @@ class SinkKeys:
     rotate_size: Size = key(Size(64 << 20), "Size at which the file is put aside.", minimum=4096)
     rotate_age: Duration = key(Duration(7 * 86_400), "Age at which the file is put aside.", minimum=60)
     keep: int = key(10, "Files kept that were put aside.", minimum=1, maximum=1000)
+    secret: Secret = key(
+        Secret(""),
+        "Key of the HMAC that a webhook's requests are signed with; base64 behind `whsec_`, or a text.",
+        secret=True,
+        example="${file:webhook.secret}",
+    )
+    authorization: Secret = key(
+        Secret(""),
+        "Value of the header `Authorization` of a webhook.",
+        secret=True,
+        example="Bearer ${env:HOOK_TOKEN}",
+    )
+    body: Body = key(Body.LINES, "How a webhook's request holds events: one a line, or a JSON array.")
+    batch: int = key(256, "Most events of one request of a webhook.", minimum=1, maximum=256)
+    timeout: Duration = key(
+        Duration(10), "How long a webhook or NATS server has for an answer.", minimum=1, maximum=300
+    )
+    user: str = key("", "User of the NATS server.", example="decnet")
+    password: Secret = key(Secret(""), "Its password.", secret=True, example="${file:nats.password}")
+    token: Secret = key(
+        Secret(""), "Token of the NATS server, in place of a user.", secret=True, example="${env:NATS_TOKEN}"
+    )
+    stream: str = key(
+        "decnet",
+        "JetStream stream that is made where none takes the subjects `decnet.>`; empty: none is looked for or made.",
+    )
     key: Path | None = key(
         None,
         "Private key (PEM, without a passphrase) of `cert`; in that file when not given.",

@@ -43,7 +43,8 @@ def main() -> None:
         sys.exit(_BUSY)
     gc.freeze()
     if options.foreground:
-        asyncio.run(Supervisor(place, options.look, options.ready, options.cause).run())
+        stdout = sys.stdout.fileno()
+        asyncio.run(Supervisor(place, options.look, options.ready, options.cause, stdout=stdout).run())
     else:
         _guard(place, options.look, options.ready, options.cause)
 

@@ -37,14 +37,17 @@ _LONGEST_PAUSE = 60.0
 
 
 class Supervisor:
-    """One network's. ``look`` are the seconds between two full looks, ``ready`` is a descriptor to write to when it listens, ``guard`` the process that restarts it."""
+    """One network's. ``look`` are the seconds between two full looks, ``ready`` is a descriptor to write to when it listens, ``guard`` the process that restarts it, ``stdout`` what sinks of that type write to."""
 
-    def __init__(self, place: Place, look: float, ready: int, cause: str, guard: int = 0) -> None:
+    def __init__(
+        self, place: Place, look: float, ready: int, cause: str, guard: int = 0, stdout: int = -1
+    ) -> None:
         self._seconds = look
         self._place = place
         self._ready = ready
         self._cause = cause
         self._guard = guard
+        self._stdout = stdout
         self._since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         self._keeper = Keeper(place.network)
         self._broker = Broker(place.network)
@@ -152,6 +155,16 @@ class Supervisor:
         if self._shipper is None:
             connection = watch.connected(self._place.run_dir, shipping.SOCKET)
             self._shipper = watch.Presence(connection, self._shipper_ended) if connection else None
+            if self._shipper and self._stdout >= 0:
+                self._begin(self._lend_stdout())
+
+    async def _lend_stdout(self) -> None:
+        """Sinks of type ``stdout`` write to ours: an operator, a journal or a container's log reads it."""
+        shipper = shipping.Shipper(self._place.network, self._place.run_dir, self._place.events_dir)
+        try:
+            await asyncio.to_thread(shipper.lend, self._stdout)
+        except (DecnetError, OSError) as error:
+            _say(f"standard output could not be lent to the shipper: {error}")
 
     def _look_at_the_clock(self) -> None:
         """What is to be made anew from time to time (`reset`) is worn then, which a repair sees to."""

@@ -81,6 +81,10 @@ class Shipper:
         if reply is not None and not self.running():
             self.quit()
 
+    def lend(self, fd: int) -> None:
+        """Let sinks of type ``stdout`` write to a descriptor, if the shipper runs. Raises `WorldError`."""
+        self._ask(Request("lend"), [fd])
+
     def quit(self) -> None:
         """End it (asked, then told, then killed), and remove what belongs to it. What arrives within 2 s is delivered."""
         connection = self._connect()

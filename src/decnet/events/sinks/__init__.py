@@ -1,5 +1,31 @@
 """Sinks: where events go beside the network's own log. What each is made of, how it sends, how it takes turns."""
 
-from decnet.events.sinks.setting import Facility, FileSetting, Setting, SinkBundle, SyslogSetting, Transport
+from decnet.events.sinks.setting import (
+    Body,
+    Facility,
+    FileSetting,
+    Format,
+    NatsSetting,
+    Setting,
+    SinkBundle,
+    StdoutSetting,
+    SyslogSetting,
+    Transport,
+    WebhookSetting,
+    kind_of,
+)
 
-__all__ = ["Facility", "FileSetting", "Setting", "SinkBundle", "SyslogSetting", "Transport"]
+__all__ = [
+    "Body",
+    "Facility",
+    "FileSetting",
+    "Format",
+    "NatsSetting",
+    "Setting",
+    "SinkBundle",
+    "StdoutSetting",
+    "SyslogSetting",
+    "Transport",
+    "WebhookSetting",
+    "kind_of",
+]

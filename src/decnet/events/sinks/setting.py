@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import Protocol
 
 import msgspec
 
@@ -34,6 +35,34 @@ class Facility(StrEnum):
     LOCAL7 = "local7"
 
 
+class Format(StrEnum):
+    """How an event looks: as in the log, in the Elastic Common Schema, in the Open Cybersecurity Schema Framework."""
+
+    NATIVE = "native"
+    ECS = "ecs"
+    OCSF = "ocsf"
+
+
+class Body(StrEnum):
+    """How a request holds several events: one JSON object a line (NDJSON), or a JSON array of them."""
+
+    LINES = "lines"
+    ARRAY = "array"
+
+
+class Secured(Protocol):
+    """What TLS to a server needs: whether and with which certificates it is verified, and our own; all PEM."""
+
+    @property
+    def verify(self) -> bool: ...
+    @property
+    def ca(self) -> bytes: ...
+    @property
+    def cert(self) -> bytes: ...
+    @property
+    def key(self) -> bytes: ...
+
+
 class SyslogSetting(msgspec.Struct, frozen=True, tag="syslog"):
     """A syslog server. ``max_size`` is the largest message in bytes; certificates and key are PEM."""
 
@@ -48,12 +77,12 @@ class SyslogSetting(msgspec.Struct, frozen=True, tag="syslog"):
     cert: bytes = b""
     key: bytes = b""
     history: bool = True
+    format: Format = Format.NATIVE
 
     @property
     def target(self) -> str:
         """``tls://logs.example:6514``."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.transport}://{host}:{self.port}"
+        return f"{self.transport}://{_authority(self.host, self.port)}"
 
     def __repr__(self) -> str:
         return f"SyslogSetting({self.target})"
@@ -67,6 +96,7 @@ class FileSetting(msgspec.Struct, frozen=True, tag="file"):
     rotate_seconds: int
     keep: int
     history: bool = True
+    format: Format = Format.NATIVE
 
     @property
     def target(self) -> str:
@@ -74,7 +104,94 @@ class FileSetting(msgspec.Struct, frozen=True, tag="file"):
         return self.path
 
 
-Setting = SyslogSetting | FileSetting
+class WebhookSetting(msgspec.Struct, frozen=True, tag="webhook"):
+    """A server that is sent events by POST.
+
+    ``query`` may hold a token, as ``secret`` (the key of the signature) and ``authorization`` (the value of that header)
+    do: they are bytes, as all that is not shown. ``batch`` is the most events of one request, ``timeout`` in seconds.
+    """
+
+    host: str
+    port: int
+    path: str
+    tls: bool = True
+    query: bytes = b""
+    secret: bytes = b""
+    authorization: bytes = b""
+    body: Body = Body.LINES
+    batch: int = 256
+    timeout: int = 10
+    max_size: int = 65_000
+    verify: bool = True
+    ca: bytes = b""
+    cert: bytes = b""
+    key: bytes = b""
+    history: bool = True
+    format: Format = Format.NATIVE
+
+    @property
+    def target(self) -> str:
+        """``https://hooks.example/decnet``, without the query."""
+        usual = self.port == (443 if self.tls else 80)
+        host = _authority(self.host, None if usual else self.port)
+        return f"{'https' if self.tls else 'http'}://{host}{self.path}"
+
+    def __repr__(self) -> str:
+        return f"WebhookSetting({self.target})"
+
+
+class NatsSetting(msgspec.Struct, frozen=True, tag="nats"):
+    """A NATS server with JetStream. ``stream`` is the one that is made where none takes our subjects."""
+
+    host: str
+    port: int
+    tls: bool = False
+    user: bytes = b""
+    password: bytes = b""
+    token: bytes = b""
+    stream: str = "decnet"
+    timeout: int = 10
+    max_size: int = 65_000
+    verify: bool = True
+    ca: bytes = b""
+    cert: bytes = b""
+    key: bytes = b""
+    history: bool = True
+    format: Format = Format.NATIVE
+
+    @property
+    def target(self) -> str:
+        """``nats://bus.example:4222``."""
+        return f"{'tls' if self.tls else 'nats'}://{_authority(self.host, self.port)}"
+
+    def __repr__(self) -> str:
+        return f"NatsSetting({self.target})"
+
+
+class StdoutSetting(msgspec.Struct, frozen=True, tag="stdout"):
+    """The standard output of whoever keeps the network in the foreground: `decnet supervise`."""
+
+    history: bool = True
+    format: Format = Format.NATIVE
+
+    @property
+    def target(self) -> str:
+        """``-``, as programs call it."""
+        return "-"
+
+
+Setting = SyslogSetting | FileSetting | WebhookSetting | NatsSetting | StdoutSetting
+
+
+def kind_of(setting: Setting) -> str:
+    """The ``type`` of a sink, as files call it."""
+    return str(type(setting).__struct_config__.tag)
+
+
+def _authority(host: str, port: int | None) -> str:
+    """``host:port`` of a URL."""
+    host = f"[{host}]" if ":" in host else host
+    return host if port is None else f"{host}:{port}"
 
 
 class SinkBundle(msgspec.Struct, frozen=True):

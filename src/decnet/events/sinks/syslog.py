@@ -14,12 +14,14 @@ import struct
 import termios
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
+from decnet.events.formats import Document, Fleet, document
 from decnet.events.reader import decode
-from decnet.events.sinks.setting import SyslogSetting, Transport
+from decnet.events.sinks.carrier import MOST_EVENTS, Stopped
+from decnet.events.sinks.setting import Format, SyslogSetting, Transport
 from decnet.events.sinks.tls import client_context
-from decnet.events.syslog import Form, message
+from decnet.events.syslog import HEAD_SIZE, Form, message
 
 CONNECT_SECONDS = 10.0
 _TURN_SECONDS = 0.5
@@ -42,14 +44,11 @@ _REFUSAL_SECONDS = 0.05
 """How soon a host of the same network says that nobody listens there (ICMP port unreachable)."""
 
 
-class Stopped(OSError):  # noqa: N818 (it is no error of anybody)
-    """The sink was told to end while it waited."""
-
-
 class Datagrams:
     """One message a datagram. Nobody says that it arrived: at best that it did not."""
 
     settling = 0.0
+    most = MOST_EVENTS
 
     def __init__(self, setting: SyslogSetting, form: Form, stop: threading.Event) -> None:
         self._setting = setting
@@ -97,6 +96,7 @@ class Stream:
     """Octet-counted messages over TCP or TLS. ``settling``: see `decnet.events.sinks.carrier.Carrier`."""
 
     settling = 2.0
+    most = MOST_EVENTS
 
     def __init__(self, setting: SyslogSetting, form: Form, stop: threading.Event) -> None:
         self._setting = setting
@@ -171,12 +171,19 @@ class Stream:
         raise ConnectionError("the server has closed the connection")
 
 
-def syslog_carrier(
-    setting: SyslogSetting, hostnames: Mapping[str, str], stop: threading.Event
-) -> Datagrams | Stream:
+def syslog_carrier(setting: SyslogSetting, fleet: Fleet, stop: threading.Event) -> Datagrams | Stream:
     """The carrier of a setting. Raises `OSError` when its certificates cannot be used."""
-    form = Form(setting.facility, setting.sd_id, setting.max_size, hostnames, socket.gethostname())
+    form = Form(
+        setting.facility, setting.sd_id, setting.max_size, fleet.hostnames, fleet.own, _text(setting, fleet)
+    )
     return (Datagrams if setting.transport is Transport.UDP else Stream)(setting, form, stop)
+
+
+def _text(setting: SyslogSetting, fleet: Fleet) -> Document | None:
+    """What makes the text of a message, where that is the event in another format."""
+    if setting.format is Format.NATIVE:
+        return None
+    return document(setting.format, fleet, setting.max_size - HEAD_SIZE)
 
 
 def _connected(setting: SyslogSetting, kind: socket.SocketKind) -> socket.socket:

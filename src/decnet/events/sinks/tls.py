@@ -1,4 +1,4 @@
-"""TLS to a syslog server (RFC 5425): certificates come as bytes, for the process that uses them can open no file of root's."""
+"""TLS to a server: certificates come as bytes, for the process that uses them can open no file of root's."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import ssl
 from collections.abc import Iterator
 
-from decnet.events.sinks.setting import SyslogSetting
+from decnet.events.sinks.setting import Secured
 
 _PEM_KEY = b"PRIVATE KEY-----"
 
@@ -20,7 +20,7 @@ class CertificateError(OSError):
         self.part = part
 
 
-def client_context(setting: SyslogSetting) -> ssl.SSLContext:
+def client_context(setting: Secured) -> ssl.SSLContext:
     """A context that verifies the server as the setting says. Raises `CertificateError`."""
     context = ssl.create_default_context()
     if setting.ca:
@@ -37,7 +37,7 @@ def client_context(setting: SyslogSetting) -> ssl.SSLContext:
     return context
 
 
-def _load_own(context: ssl.SSLContext, setting: SyslogSetting) -> None:
+def _load_own(context: ssl.SSLContext, setting: Secured) -> None:
     if b"ENCRYPTED" in setting.key:
         raise CertificateError("key", "is encrypted; a key without a passphrase is needed")
     if _PEM_KEY not in setting.key:
