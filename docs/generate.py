@@ -141,6 +141,9 @@ def _cli() -> Iterable[str]:
 def _subcommands(name: str, group: click.Group, context: click.Context) -> Iterable[str]:
     for word, command in group.commands.items():
         own = command.make_context(word, [], parent=context, resilient_parsing=True)
+        if isinstance(command, click.Group):
+            yield from _subcommands(f"{name} {word}", command, own)
+            continue
         yield f"\n### {name} {word}"
         yield f"\n```text\n{' '.join(['decnet', name, word, *command.collect_usage_pieces(own)])}\n```"
         yield f"\n{(command.help or '').strip()}"

@@ -18,6 +18,7 @@ COMMANDS = {
     "status": "Show each decoy: up, down or drifted.",
     "events": "Show what visitors did.",
     "ingest": "Take the log into the event store.",
+    "api": "Serve the event store to programs: read-only, over HTTP.",
     "diff": "Compare rendered files with the applied ones.",
     "show": "Show one decoy after inheritance, each value with its origin.",
     "graph": "Draw the topology as text, DOT or SVG.",

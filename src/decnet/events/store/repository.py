@@ -46,6 +46,15 @@ class Repository:
                 raw.close()
         self._engine.dispose()
 
+    def open_ahead(self, count: int) -> None:
+        """Open so many connections (five at most are kept), for a process that will not reach the file any more."""
+        with told(self.where):
+            opened = [self._engine.connect() for _ in range(count)]
+            for connection in opened:
+                times.numbers_between(connection, None, None)
+            for connection in opened:
+                connection.close()
+
     # Taking in
 
     def place(self, source: writer.Source) -> Place | None:

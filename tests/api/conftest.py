@@ -1,0 +1,50 @@
+import os
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+from decnet.api import tokens
+from decnet.api.app import create
+from decnet.api.inventory import Applied, Host, Place
+from decnet.api.site import Facts, Site, decode, encode
+from decnet.events.store import Source, get_repository
+from decnet.events.store.ingest import Intake
+from tests.events.store import traffic
+
+HOST = Host(
+    "web-001", "up", "", ("203.0.113.2",), ("00:50:56:00:00:02",), ("default",), "web-001", "linux", "debian12",
+    "netns", "", ("http",), {"http": ("80",)},
+)  # fmt: skip
+LAB = Applied(
+    "lab",
+    "netns",
+    (Place("default", "bridge", "", ("203.0.113.0/24",), "203.0.113.1", ("web-001",)),),
+    (HOST,),
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path):
+    log = tmp_path / "events" / "lab"
+    traffic.write(log, 1000, attackers=10, decoys=5)
+    handle = os.open(log, os.O_RDONLY | os.O_DIRECTORY)
+    with get_repository(tmp_path, writing=True) as store:
+        Intake(store, handle, Source("host", "lab")).once()
+    os.close(handle)
+    return tmp_path
+
+
+@pytest.fixture
+def site(folder):
+    with get_repository(folder) as store:
+        yield Site(store)
+
+
+@pytest.fixture
+def client(site, folder):
+    """A client with a token that opens everything."""
+    _, secret = tokens.new(folder, "all", (tokens.Scope.READ,), 0)
+    site.take(decode(encode(Facts(tokens.load(folder), (LAB,)))))
+    with TestClient(create(site), headers={"Authorization": f"Bearer {secret}"}) as opened:
+        yield opened
