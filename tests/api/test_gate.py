@@ -91,7 +91,7 @@ def test_tokens_are_kept_as_digests(folder):
 
 
 def test_the_document_names_every_path(site):
-    assert len(application(site).openapi()["paths"]) == 14
+    assert len(application(site).openapi()["paths"]) == 15
 
 
 def decnet(*words, code=0):

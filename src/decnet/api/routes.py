@@ -15,7 +15,7 @@ from decnet.api import resources as r
 from decnet.api.site import Site
 from decnet.events.store import stamp
 
-_ERRORS: dict[int | str, dict[str, Any]] = {
+ERRORS: dict[int | str, dict[str, Any]] = {
     code: {"model": r.Problem, "description": words, "content": {"application/problem+json": {}}}
     for code, words in {
         401: "no token, or none that is known",
@@ -28,7 +28,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 _ABSENT: dict[int | str, dict[str, Any]] = {
     404: {"model": r.Problem, "description": "there is none", "content": {"application/problem+json": {}}}
 }
-router = APIRouter(prefix="/api/v1", responses=_ERRORS)
+router = APIRouter(prefix="/api/v1", responses=ERRORS)
 _DAY = 86_400_000_000
 
 
