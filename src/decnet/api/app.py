@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from decnet.api import live, problem, routes
+from decnet.api.cache import Cache
 from decnet.api.gate import Gate
 from decnet.api.pulse import Pulse
 from decnet.api.site import Site
@@ -47,7 +48,7 @@ def application(site: Site) -> FastAPI:
 def create(site: Site, *, tls: bool = False) -> Gate:
     """What a server serves."""
     app = application(site)
-    return Gate(app, site, app.state.hub, tls=tls)
+    return Gate(Cache(app, site), site, app.state.hub, tls=tls)
 
 
 @asynccontextmanager
