@@ -11,9 +11,10 @@ import anyio.to_thread
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
-from decnet.api import live, problem, routes
+from decnet.api import live, metrics, problem, routes
 from decnet.api.cache import Cache
 from decnet.api.gate import Gate
+from decnet.api.metrics import Metrics
 from decnet.api.pulse import Pulse
 from decnet.api.site import Site
 from decnet.api.stream import Hub
@@ -24,7 +25,7 @@ DASHBOARD = Path(__file__).parent / "dashboard"
 """Files of the dashboard, served at ``/`` to those with a token. Scripts and styles are files: none may stand in a page."""
 
 
-def application(site: Site) -> FastAPI:
+def application(site: Site, hub: Hub) -> FastAPI:
     """The routes, without the gate: for what reads their document."""
     app = FastAPI(
         title="decnet",
@@ -37,18 +38,22 @@ def application(site: Site) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.site = site
-    app.state.hub = Hub(site)
+    app.state.hub = hub
     problem.install(app)
+    app.include_router(metrics.router)
     app.include_router(live.router)
     app.include_router(routes.router)
     app.mount("/", StaticFiles(directory=DASHBOARD, html=True))
     return app
 
 
-def create(site: Site, *, tls: bool = False) -> Gate:
+def create(site: Site, hub: Hub | None = None, *, tls: bool = False) -> Gate:
     """What a server serves."""
-    app = application(site)
-    return Gate(Cache(app, site), site, app.state.hub, tls=tls)
+    hub = hub or Hub(site)
+    app = application(site, hub)
+    cache = Cache(app, site)
+    app.state.metrics = counted = Metrics(site, hub, cache)
+    return Gate(cache, site, counted, tls=tls)
 
 
 @asynccontextmanager

@@ -12,8 +12,8 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from decnet.api import problem, tokens
+from decnet.api.metrics import Metrics
 from decnet.api.site import Site
-from decnet.api.stream import Hub
 from decnet.api.tokens import Token
 
 OPEN = "/api/v1/health"
@@ -40,8 +40,8 @@ _FAILURES, _REFILL_SECONDS, _SOURCES = 10, 6.0, 10_000
 class Gate:
     """Let through who may. ``tls``: tell browsers to stay with it."""
 
-    def __init__(self, app: ASGIApp, site: Site, hub: Hub, *, tls: bool) -> None:
-        self._app, self._site, self.hub = app, site, hub
+    def __init__(self, app: ASGIApp, site: Site, metrics: Metrics, *, tls: bool) -> None:
+        self._app, self._site, self._metrics = app, site, metrics
         self._failures = Failures()
         self._extra = ((b"strict-transport-security", b"max-age=31536000"),) if tls else ()
 
@@ -50,6 +50,20 @@ class Gate:
             if scope["type"] == "lifespan":
                 await self._app(scope, receive, send)
             return
+        begun = time.perf_counter()
+        status = 500
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            status = message.get("status", status)
+            await send(message)
+
+        try:
+            await self._pass(scope, receive, sending)
+        finally:
+            self._metrics.count(scope["path"], status, time.perf_counter() - begun)
+
+    async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
         send = self._with_headers(send, path, head=scope["method"] == "HEAD")
         if scope["method"] not in ("GET", "HEAD"):

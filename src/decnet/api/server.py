@@ -114,9 +114,9 @@ def _child(settings: Settings, listener: socket.socket, pipe: socket.socket, fac
             store.open_ahead(CONNECTIONS)
             site = Site(store)
             site.take(facts)
-            app = create(site, tls=settings.certificate is not None)
+            hub = Hub(site)
             config = uvicorn.Config(
-                app,
+                create(site, hub, tls=settings.certificate is not None),
                 loop="uvloop",
                 http="httptools",
                 ws="none",
@@ -138,7 +138,7 @@ def _child(settings: Settings, listener: socket.socket, pipe: socket.socket, fac
                 ) from None
             if os.geteuid() == 0:
                 drop(USER)
-            return asyncio.run(_serving(Server(config, app.hub), listener, pipe, site))
+            return asyncio.run(_serving(Server(config, hub), listener, pipe, site))
     except DecnetError as error:
         sys.stderr.write(f"error: {error.message}\n" + (f"  hint: {error.hint}\n" if error.hint else ""))
         return error.exit_code

@@ -69,6 +69,11 @@ class Repository:
         with self._connection() as connection:
             return writer.load_place(connection, source)
 
+    def places(self) -> dict[writer.Source, Place]:
+        """Up to where every log was taken in."""
+        with self._connection() as connection:
+            return writer.load_places(connection)
+
     def take(self, source: writer.Source, records: Sequence[Record], place: Place) -> writer.Taken:
         """Put events and the place behind them in: both or neither, and of an event the first time only."""
         with self._connection() as connection:
