@@ -22,7 +22,8 @@ from decnet.decoy.protocol import ServiceBundle
 from decnet.errors import InvalidInput
 from decnet.services import Facts, personas
 from decnet.services.registry import services
-from decnet.spec import Held, Identity, Network, build
+from decnet.spec import Held, Identity, Network
+from decnet.spec.build import build
 from decnet.state import Snapshot
 from decnet.world import Id
 from decnet.world.fake import FakeWorld

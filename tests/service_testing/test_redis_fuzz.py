@@ -83,8 +83,9 @@ async def test_every_command_with_any_words_is_answered(serve):
         asyncio.run_coroutine_threadsafe(converse(requests), loop).result(20)
 
     await asyncio.to_thread(check)
-    broken = [e.data for e in running.events if e.type == EventType.ERROR and "Protocol" not in str(e.data)]
-    assert not broken
+    errors = [e.data for e in running.events if e.type == EventType.ERROR and "Protocol" not in str(e.data)]
+    # more may be asked in a second than is told of
+    assert not [e for e in errors if e["error"] != "limit: events"]
 
 
 async def test_any_bytes_are_answered_or_closed(serve):
@@ -97,5 +98,6 @@ async def test_any_bytes_are_answered_or_closed(serve):
         asyncio.run_coroutine_threadsafe(exchange(running.port, data, quiet=0.01), loop).result(20)
 
     await asyncio.to_thread(check)
-    broken = [e.data for e in running.events if e.type == EventType.ERROR and "Protocol" not in str(e.data)]
-    assert not broken
+    errors = [e.data for e in running.events if e.type == EventType.ERROR and "Protocol" not in str(e.data)]
+    # more may be asked in a second than is told of
+    assert not [e for e in errors if e["error"] != "limit: events"]

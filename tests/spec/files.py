@@ -11,7 +11,8 @@ from decnet import catalog, ini
 from decnet.errors import InvalidInput, Problem, Severity
 from decnet.render import Templates, bundles, expand
 from decnet.services.registry import services
-from decnet.spec import Decoy, Held, Identity, Machine, Network, build
+from decnet.spec import Decoy, Held, Identity, Machine, Network
+from decnet.spec.build import build
 
 IDENTITY = Identity(b"s" * 32, datetime(2026, 3, 2, 9, 30, tzinfo=UTC))
 OTHER = Identity(b"t" * 32, datetime(2024, 11, 5, 1, 2, tzinfo=UTC))

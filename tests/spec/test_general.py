@@ -7,7 +7,8 @@ import pytest
 from decnet import catalog, ini
 from decnet.render import expand
 from decnet.services.registry import services
-from decnet.spec import Held, LanDriver, Machine, Runtime, build, network_name
+from decnet.spec import Held, LanDriver, Machine, Runtime
+from decnet.spec.build import build, network_name
 from tests.spec.files import BARE, IDENTITY, OFFICE, codes, network
 
 WEB = "[web]\nservices = http\n"

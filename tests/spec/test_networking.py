@@ -8,8 +8,9 @@ import pytest
 from decnet import catalog, ini
 from decnet.render import expand
 from decnet.services.registry import services
-from decnet.spec import Held, LanDriver, build
+from decnet.spec import Held, LanDriver
 from decnet.spec.addresses6 import Range6, eui64, link_local
+from decnet.spec.build import build
 from tests.spec.files import IDENTITY, OFFICE, OTHER, codes, network, problems
 
 SIX = "[general]\nnet = 198.51.100.0/24\nnet6 = 2001:db8::/64\nseed = s\n"

@@ -9,7 +9,8 @@ import pytest
 from decnet import catalog, ini
 from decnet.render import expand
 from decnet.services.registry import services
-from decnet.spec import Held, build
+from decnet.spec import Held
+from decnet.spec.build import build
 from tests.spec.files import BARE, BRIDGE, IDENTITY, codes
 
 OLD = "[web]\nservices = ssh\n"

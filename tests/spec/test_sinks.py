@@ -9,7 +9,8 @@ from decnet.errors import InvalidInput
 from decnet.events.sinks import Facility, FileSetting, SyslogSetting, Transport
 from decnet.render import expand
 from decnet.services.registry import services
-from decnet.spec import Sink, build
+from decnet.spec import Sink
+from decnet.spec.build import build
 from tests.events import certificates
 from tests.spec.files import BARE, BRIDGE, IDENTITY, codes, network, warnings
 

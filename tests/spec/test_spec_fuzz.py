@@ -13,7 +13,8 @@ from decnet import catalog, ini
 from decnet.errors import InvalidInput, Problem
 from decnet.render import Templates, bundles, expand
 from decnet.services.registry import services
-from decnet.spec import Machine, build, network_name
+from decnet.spec import Machine
+from decnet.spec.build import build, network_name
 from tests.spec.files import BARE, IDENTITY, OFFICE
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.ini"))

@@ -35,7 +35,7 @@ def command(file: Path, env: str, as_json: bool, lock_timeout: float, state_dir:
     from decnet import engine, ini, state
     from decnet.cli.output import show_warnings
     from decnet.cli.pipeline import build, declare, world
-    from decnet.spec import network_name
+    from decnet.spec.build import network_name
 
     document = ini.load(file, env)
     name = network_name(document)

@@ -73,7 +73,7 @@ def command(
     from decnet.cli.planning import prepare, refuse_lacking
     from decnet.cli.progress import watching
     from decnet.cli.record import Run
-    from decnet.spec import network_name
+    from decnet.spec.build import network_name
 
     was, limit, env = _kept(plan_file, limits, env)
     document = ini.load(file, env)

@@ -19,7 +19,7 @@ def command(file: Path, env: str, state_dir: Path) -> None:
     from decnet.cli.diffs import unified
     from decnet.cli.output import show_warnings
     from decnet.cli.pipeline import build, declare
-    from decnet.spec import network_name
+    from decnet.spec.build import network_name
 
     document = ini.load(file, env)
     saved = state.read(state_dir, network_name(document))

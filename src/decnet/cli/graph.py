@@ -53,8 +53,9 @@ def command(target: str, form: str, output: Path | None, env: str, state_dir: Pa
 
 def _topology(target: str, env: str, state_dir: Path) -> Topology:
     """What a file declares, or what was applied under a name, with the states as they are now."""
-    from decnet import ini, spec, state
+    from decnet import ini, state
     from decnet.engine import topology
+    from decnet.spec.build import network_name
 
     path = Path(target)
     if path.suffix != ".ini" and not path.is_file():
@@ -67,7 +68,7 @@ def _topology(target: str, env: str, state_dir: Path) -> Topology:
     from decnet.cli.pipeline import build, declare
 
     document = ini.load(path, env)
-    saved = state.read(state_dir, spec.network_name(document))
+    saved = state.read(state_dir, network_name(document))
     built = build(document, saved)
     show_warnings(built.network.warnings, as_json=False)
     desired = declare(built, saved)

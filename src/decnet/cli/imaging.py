@@ -31,14 +31,15 @@ def recipes(file: Path | None, distros: tuple[str, ...], env: str, state_dir: Pa
 
 
 def _of_file(file: Path, env: str, state_dir: Path) -> tuple[Recipe, ...]:
-    from decnet import catalog, ini, spec, state
+    from decnet import catalog, ini, state
     from decnet.cli.output import show_warnings
     from decnet.cli.pipeline import network, overlays
     from decnet.render import Templates
     from decnet.render.images import PLAIN, guests, recipe, wanted
+    from decnet.spec.build import network_name
 
     document = ini.load(file, env)
-    saved = state.read(state_dir, spec.network_name(document))
+    saved = state.read(state_dir, network_name(document))
     declared, _ = network(document, saved)
     show_warnings(declared.warnings, as_json=False)
     plain = catalog.load(overlays(document.file, "profiles")).distros[PLAIN]

@@ -15,6 +15,7 @@ from decnet.cli.options import RUN_DIR
 from decnet.errors import MissingCapability, UsageError
 from decnet.render import Bundle, Templates, bundles, expand, images
 from decnet.services.registry import services
+from decnet.spec import build as building
 
 if TYPE_CHECKING:
     from decnet.engine import Desired
@@ -48,7 +49,7 @@ def network(
 ) -> tuple[spec.Network, spec.Identity]:
     """The network of a document on this machine; where none is saved, with ``identity`` or else a throwaway one."""
     identity = (saved.identity if saved else None) or identity or spec.Identity.fresh()
-    built = spec.build(
+    built = building.build(
         document,
         profiles or load_profiles(document.file),
         services(),
@@ -170,7 +171,7 @@ def name_of(target: str, env: str = "") -> str:
     """The network that a FILE or a NAME on the command line means."""
     path = Path(target)
     if path.suffix == ".ini" or path.is_file():
-        return spec.network_name(ini.load(path, env))
+        return building.network_name(ini.load(path, env))
     return target
 
 

@@ -44,7 +44,7 @@ def command(
     from decnet.cli.output import print_json, show_warnings, wants_colour
     from decnet.cli.pipeline import world
     from decnet.cli.planning import kept_plan, prepare
-    from decnet.spec import network_name
+    from decnet.spec.build import network_name
 
     document = ini.load(file, env)
     with world(network_name(document), state_dir) as machine:

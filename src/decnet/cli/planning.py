@@ -9,7 +9,7 @@ from pathlib import Path
 from decnet import engine, ini, state
 from decnet.cli.pipeline import Built, build, declare
 from decnet.errors import MissingCapability, WorldError
-from decnet.spec import network_name
+from decnet.spec.build import network_name
 from decnet.world import World
 from decnet.world.capacity import Capacity
 

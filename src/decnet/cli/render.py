@@ -23,12 +23,13 @@ from decnet.errors import UsageError
 @state_option
 def command(file: Path, output: Path, env: str, state_dir: Path) -> None:
     """Write every decoy's bundle as files, for review: DECOY/SERVICE/… and its persona as JSON."""
-    from decnet import ini, spec, state
+    from decnet import ini, state
     from decnet.cli.output import show_warnings
     from decnet.cli.pipeline import build
+    from decnet.spec.build import network_name
 
     document = ini.load(file, env)
-    saved = state.read(state_dir, spec.network_name(document))
+    saved = state.read(state_dir, network_name(document))
     if saved.identity is None:
         click.echo("this network was never applied: keys and addresses are of a throwaway identity", err=True)
     built = build(document, saved)

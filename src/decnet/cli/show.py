@@ -23,12 +23,13 @@ if TYPE_CHECKING:
 @state_option
 def command(file: Path, decoy_name: str, env: str, as_json: bool, state_dir: Path) -> None:
     """Show one decoy after inheritance, each value with the file and line it comes from."""
-    from decnet import ini, spec, state
+    from decnet import ini, state
     from decnet.cli.output import print_json
     from decnet.cli.pipeline import network
+    from decnet.spec.build import network_name
 
     document = ini.load(file, env)
-    declared, _ = network(document, state.read(state_dir, spec.network_name(document)))
+    declared, _ = network(document, state.read(state_dir, network_name(document)))
     decoy = next((one for one in declared.decoys if one.name.lower() == decoy_name.lower()), None)
     if decoy is None:
         near = ini.did_you_mean(decoy_name, [one.name for one in declared.decoys])

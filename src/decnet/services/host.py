@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from decnet.catalog import Distro, Os
 from decnet.draw import Draw
 from decnet.services.neighbours import Neighbour
+
+if TYPE_CHECKING:
+    from decnet.catalog import Distro, Os
 
 
 @dataclass(frozen=True, slots=True)

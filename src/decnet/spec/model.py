@@ -6,15 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from decnet.catalog import Distro, Os
 from decnet.errors import Problem, Span
 from decnet.events.sinks import Setting
 from decnet.services import Port
 from decnet.services import Service as ServiceType
 from decnet.services.limits import Bounds, Limits
 from decnet.spec.program import Program
+
+if TYPE_CHECKING:
+    from decnet.catalog import Distro, Os
 
 
 class Runtime(StrEnum):

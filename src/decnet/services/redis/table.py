@@ -16,8 +16,20 @@ from decnet.services.redis.reply import Encoder, Members, Refused, Status
 DATA = Path(decnet.__file__).parent / "templates" / "redis" / "7.0"
 """COMMAND and COMMAND DOCS as redis 7.0.15 answers them, one command a line, sets as ``{"set": […]}``."""
 
-_COMMANDS = msgspec.json.decode((DATA / "commands.json").read_bytes())
-_DOCS = msgspec.json.decode((DATA / "docs.json").read_bytes())
+_decoded = msgspec.json.decode
+_NO_DOCS = msgspec.Raw(b"{}")
+
+
+def _named(entries: bytes) -> dict[str, msgspec.Raw]:
+    """Entries of COMMAND by their names; a command without subcommands has an empty set of them instead."""
+    if not entries.lstrip().startswith(b"["):
+        return {}
+    found = msgspec.json.decode(entries, type=list[msgspec.Raw])
+    return {_decoded(one)[0]: one for one in found}
+
+
+_COMMANDS = _named((DATA / "commands.json").read_bytes())
+_DOCS = msgspec.json.decode((DATA / "docs.json").read_bytes(), type=dict[str, msgspec.Raw])
 
 HELP: Mapping[str, list[bytes]] = {
     block.partition("]")[0]: [line.encode() for line in block.splitlines()[1:]]
@@ -42,11 +54,33 @@ class Spec:
     last: int
     step: int
     categories: frozenset[str]
-    info: list[Any]
-    """The entry of COMMAND, as a reply."""
-    docs: Any
     run: Run | None
+    entry: msgspec.Raw
+    about: msgspec.Raw
+    """The entries of COMMAND and COMMAND DOCS as they were recorded: rarely asked for, and ten times as large decoded."""
     subcommands: Mapping[str, Spec] = field(default_factory=dict)
+
+    @property
+    def info(self) -> list[Any]:
+        """The entry of COMMAND, as a reply."""
+        # Tips and names are bulk strings, flags and categories simple strings (server.c, addReplyCommandInfo).
+        entry = _decoded(self.entry)
+        told = [_reply(part) for part in entry[:9]]
+        told[7] = Members(tip.encode() for tip in entry[7]["set"])
+        told.append([sub.info for sub in self.subcommands.values()] if self.subcommands else Members())
+        return told
+
+    @property
+    def docs(self) -> Any:
+        """The entry of COMMAND DOCS, as a reply."""
+        documented = _decoded(self.about)
+        if documented.get("subcommands"):
+            documented["subcommands"] = {
+                key: value
+                for key, value in documented["subcommands"].items()
+                if key.partition("|")[2] in self.subcommands
+            }
+        return _reply(documented)
 
     def keys(self, args: list[bytes]) -> list[bytes]:
         """The arguments that are keys, by the simple positions of the table."""
@@ -73,53 +107,38 @@ def table(version: tuple[int, ...]) -> Mapping[str, Spec]:
 
     A command that is not there is not listed either, as after ``rename-command NAME ""``.
     """
-    found = {}
-    for entry in _COMMANDS:
-        spec = _spec(entry, _DOCS.get(entry[0], {}), version)
-        if spec is not None:
-            found[spec.name] = spec
-    return found
+    found = (_spec(name, entry, _DOCS.get(name, _NO_DOCS), version) for name, entry in _COMMANDS.items())
+    return {spec.name: spec for spec in found if spec is not None}
 
 
-def _spec(entry: list[Any], docs: Mapping[str, Any], version: tuple[int, ...]) -> Spec | None:
-    if tuple(map(int, docs.get("since", "1.0.0").split("."))) > version:
+def _spec(name: str, entry: msgspec.Raw, about: msgspec.Raw, version: tuple[int, ...]) -> Spec | None:
+    docs = msgspec.json.decode(about, type=dict[str, msgspec.Raw])
+    since: str = _decoded(docs["since"]) if "since" in docs else "1.0.0"
+    if tuple(map(int, since.split("."))) > version:
         return None
-    name = entry[0]
-    subdocs = docs.get("subcommands", {})
+    *facts, below = msgspec.json.decode(entry, type=list[msgspec.Raw])
+    subdocs = msgspec.json.decode(docs.get("subcommands", _NO_DOCS), type=dict[str, msgspec.Raw])
     subcommands = {}
-    for sub in entry[9] if isinstance(entry[9], list) else ():
-        found = _spec(sub, subdocs.get(sub[0], {}), version)
+    for key, sub in _named(bytes(below)).items():
+        found = _spec(key, sub, subdocs.get(key, _NO_DOCS), version)
         if found is not None:
-            subcommands[found.name.partition("|")[2]] = found
+            subcommands[key.partition("|")[2]] = found
     run = _RUN.get(name)
     if run is None and not subcommands:
         return None
-    documented = {key: value for key, value in docs.items() if key != "subcommands"}
-    if subdocs:
-        documented["subcommands"] = {
-            key: value for key, value in subdocs.items() if key.partition("|")[2] in subcommands
-        }
     return Spec(
         name=name,
-        arity=entry[1],
-        flags=frozenset(entry[2]["set"]),
-        first=entry[3],
-        last=entry[4],
-        step=entry[5],
-        categories=frozenset(entry[6]["set"]),
-        info=_info(entry, list(subcommands.values())),
-        docs=_reply(documented),
+        arity=_decoded(facts[1]),
+        flags=frozenset(_decoded(facts[2])["set"]),
+        first=_decoded(facts[3]),
+        last=_decoded(facts[4]),
+        step=_decoded(facts[5]),
+        categories=frozenset(_decoded(facts[6])["set"]),
         run=run,
+        entry=entry,
+        about=about,
         subcommands=subcommands,
     )
-
-
-def _info(entry: list[Any], subcommands: list[Spec]) -> list[Any]:
-    # Tips and names are bulk strings, flags and categories simple strings (server.c, addReplyCommandInfo).
-    told = [_reply(part) for part in entry[:9]]
-    told[7] = Members(tip.encode() for tip in entry[7]["set"])
-    told.append([sub.info for sub in subcommands] if subcommands else Members())
-    return told
 
 
 def _reply(value: Any) -> Any:
