@@ -1,11 +1,13 @@
 """What every path answers, checked against the document that describes it."""
 
 import json
+import time
 
 import pytest
 from pydantic import TypeAdapter
 
 from decnet.api import resources as r
+from decnet.api.pulse import INTERVAL
 from decnet.events import Event, EventType, now
 from decnet.events.store import Source, get_repository, record
 from tests.events.store import traffic
@@ -85,6 +87,7 @@ def test_what_has_not_changed_is_not_sent_again(client, folder):
     with get_repository(folder, writing=True) as store:
         fresh = [record(one) for one in traffic.events(5, first=5000)]
         store.take(Source("host", "lab"), fresh, store.place(Source("host", "lab")))
+    time.sleep(3 * INTERVAL)
     after = client.get("/api/v1/stats", headers={"If-None-Match": first.headers["etag"]})
     assert after.json()["events"] == 1005
 
@@ -140,6 +143,7 @@ def test_hostile_data_is_inert(client, folder):
             for text in HOSTILE
         ]
         store.take(Source("host", "lab"), made, store.place(Source("host", "lab")))
+    time.sleep(3 * INTERVAL)
     answer = client.get("/api/v1/events", params={"limit": len(HOSTILE)})
     text = answer.content.decode()
     assert text.isprintable()

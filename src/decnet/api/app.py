@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import anyio.to_thread
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp
 
-from decnet.api import problem, routes
+from decnet.api import live, metrics, problem, routes
+from decnet.api.cache import Cache
 from decnet.api.gate import Gate
+from decnet.api.metrics import Metrics
+from decnet.api.pulse import Pulse
 from decnet.api.site import Site
+from decnet.api.stream import Hub
 
 CONNECTIONS = 4
 """To the store, each with a thread: they are opened before privileges are given up, and no more can be."""
@@ -21,7 +25,7 @@ DASHBOARD = Path(__file__).parent / "dashboard"
 """Files of the dashboard, served at ``/`` to those with a token. Scripts and styles are files: none may stand in a page."""
 
 
-def application(site: Site) -> FastAPI:
+def application(site: Site, hub: Hub) -> FastAPI:
     """The routes, without the gate: for what reads their document."""
     app = FastAPI(
         title="decnet",
@@ -34,18 +38,30 @@ def application(site: Site) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.site = site
+    app.state.hub = hub
     problem.install(app)
+    app.include_router(metrics.router)
+    app.include_router(live.router)
     app.include_router(routes.router)
     app.mount("/", StaticFiles(directory=DASHBOARD, html=True))
     return app
 
 
-def create(site: Site, *, tls: bool = False) -> ASGIApp:
+def create(site: Site, hub: Hub | None = None, *, tls: bool = False) -> Gate:
     """What a server serves."""
-    return Gate(application(site), site, tls=tls)
+    hub = hub or Hub(site)
+    app = application(site, hub)
+    cache = Cache(app, site)
+    app.state.metrics = counted = Metrics(site, hub, cache)
+    return Gate(cache, site, counted, tls=tls)
 
 
 @asynccontextmanager
-async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     anyio.to_thread.current_default_thread_limiter().total_tokens = CONNECTIONS
+    beating = asyncio.create_task(Pulse(app.state.site, app.state.hub).run())
     yield
+    app.state.hub.close()
+    beating.cancel()
+    with suppress(asyncio.CancelledError):
+        await beating

@@ -12,7 +12,9 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from decnet.api import problem, tokens
+from decnet.api.metrics import Metrics
 from decnet.api.site import Site
+from decnet.api.tokens import Token
 
 OPEN = "/api/v1/health"
 """The one path that needs no token."""
@@ -38,8 +40,8 @@ _FAILURES, _REFILL_SECONDS, _SOURCES = 10, 6.0, 10_000
 class Gate:
     """Let through who may. ``tls``: tell browsers to stay with it."""
 
-    def __init__(self, app: ASGIApp, site: Site, *, tls: bool) -> None:
-        self._app, self._site = app, site
+    def __init__(self, app: ASGIApp, site: Site, metrics: Metrics, *, tls: bool) -> None:
+        self._app, self._site, self._metrics = app, site, metrics
         self._failures = Failures()
         self._extra = ((b"strict-transport-security", b"max-age=31536000"),) if tls else ()
 
@@ -48,20 +50,38 @@ class Gate:
             if scope["type"] == "lifespan":
                 await self._app(scope, receive, send)
             return
+        begun = time.perf_counter()
+        status = 500
+
+        async def sending(message: Message) -> None:
+            nonlocal status
+            status = message.get("status", status)
+            await send(message)
+
+        try:
+            await self._pass(scope, receive, sending)
+        finally:
+            self._metrics.count(scope["path"], status, time.perf_counter() - begun)
+
+    async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
         send = self._with_headers(send, path, head=scope["method"] == "HEAD")
         if scope["method"] not in ("GET", "HEAD"):
             await _refuse(send, 405, "nothing can be changed here", [(b"allow", b"GET, HEAD")])
-        elif path == OPEN or (refusal := self._refusal(scope, path)) is None:
-            await self._app({**scope, "method": "GET"}, receive, send)
+            return
+        given = secret_of(scope["headers"])
+        token = self._site.keys.get(tokens.digest(given)) if given else None
+        if path == OPEN or (refusal := self._refusal(scope, path, given, token)) is None:
+            inner = {**scope, "method": "GET", "is_head": scope["method"] == "HEAD", "token": token}
+            await self._app(inner, receive, send)
         else:
             status, detail, headers = refusal
             await _refuse(send, status, detail, headers)
 
-    def _refusal(self, scope: Scope, path: str) -> tuple[int, str, Iterable[tuple[bytes, bytes]]] | None:
+    def _refusal(
+        self, scope: Scope, path: str, given: bytes, token: Token | None
+    ) -> tuple[int, str, Iterable[tuple[bytes, bytes]]] | None:
         now = time.time()
-        given = secret_of(scope["headers"])
-        token = self._site.keys.get(tokens.digest(given)) if given else None
         if token is not None and token.is_valid(now):
             needed = tokens.Scope.OVERVIEW if is_overview(path) else tokens.Scope.READ
             return None if token.opens(needed, now) else (403, "the token is not for this", ())

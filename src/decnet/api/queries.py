@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 
@@ -27,7 +28,7 @@ class Paged(Strict):
     cursor: int | None = Field(None, ge=0, le=_MOST, description="`next` of the page before")
 
 
-class EventsQuery(Paged):
+class Filters(Strict):
     """Which events; of several values one has to fit."""
 
     network: list[_Name] = Field([], max_length=50)
@@ -44,8 +45,16 @@ class EventsQuery(Paged):
         """For the store."""
         return Wanted(
             tuple(self.network), tuple(self.decoy), tuple(self.service), tuple(self.type), tuple(self.source),
-            self.session, micros(self.since), micros(self.until), self.cursor, self.after,
+            self.session, micros(self.since), micros(self.until), None, self.after,
         )  # fmt: skip
+
+
+class EventsQuery(Filters, Paged):
+    """A page of events."""
+
+    def wanted(self) -> Wanted:
+        """For the store."""
+        return replace(super().wanted(), before=self.cursor)
 
 
 class SessionsQuery(Paged):
@@ -84,6 +93,7 @@ def micros(moment: datetime | None) -> int | None:
 
 
 Events = Annotated[EventsQuery, Query()]
+Stream = Annotated[Filters, Query()]
 Sessions = Annotated[SessionsQuery, Query()]
 Attackers = Annotated[AttackersQuery, Query()]
 Credentials = Annotated[CredentialsQuery, Query()]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import ipaddress
 from typing import Any
 
@@ -15,7 +14,7 @@ from decnet.api import resources as r
 from decnet.api.site import Site
 from decnet.events.store import stamp
 
-_ERRORS: dict[int | str, dict[str, Any]] = {
+ERRORS: dict[int | str, dict[str, Any]] = {
     code: {"model": r.Problem, "description": words, "content": {"application/problem+json": {}}}
     for code, words in {
         401: "no token, or none that is known",
@@ -28,7 +27,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
 _ABSENT: dict[int | str, dict[str, Any]] = {
     404: {"model": r.Problem, "description": "there is none", "content": {"application/problem+json": {}}}
 }
-router = APIRouter(prefix="/api/v1", responses=_ERRORS)
+router = APIRouter(prefix="/api/v1", responses=ERRORS)
 _DAY = 86_400_000_000
 
 
@@ -37,31 +36,27 @@ def _site(request: Request) -> Site:
     return site
 
 
-def _sent(request: Request, value: object) -> Response:
-    body = msgspec.json.encode(value)
-    tag = f'"{hashlib.blake2b(body, digest_size=16).hexdigest()}"'
-    if tag in request.headers.get("if-none-match", ""):
-        return Response(status_code=304, headers={"etag": tag})
-    return Response(body, media_type="application/json", headers={"etag": tag})
+def _sent(value: object) -> Response:
+    return Response(msgspec.json.encode(value), media_type="application/json")
 
 
 @router.get("/health", response_model=r.Health)
-def health(request: Request, _: queries.Nothing) -> Response:
+def health(_: queries.Nothing) -> Response:
     """Whether this server answers. It needs no token."""
-    return _sent(request, r.Health("ok"))
+    return _sent(r.Health("ok"))
 
 
 @router.get("/networks", response_model=r.Networks)
 def networks(request: Request, _: queries.Nothing) -> Response:
     """Networks that were applied here, or that events are of."""
     site = _site(request)
-    return _sent(request, r.Networks(answers.networks(site.facts.networks, site.store.decoys())))
+    return _sent(r.Networks(answers.networks(site.facts.networks, site.store.decoys())))
 
 
 @router.get("/decoys", response_model=r.Decoys)
 def decoys(request: Request, asked: queries.Decoys) -> Response:
     """Decoys with their state and what their events count."""
-    return _sent(request, r.Decoys(_decoys(request, asked.network)))
+    return _sent(r.Decoys(_decoys(request, asked.network)))
 
 
 @router.get(
@@ -76,16 +71,14 @@ def decoy(request: Request, name: str, asked: queries.Decoys) -> Response:
         raise HTTPException(404, "there is no such decoy")
     if len(found) > 1:
         raise HTTPException(409, "several networks have a decoy of this name: say network")
-    return _sent(request, found[0])
+    return _sent(found[0])
 
 
 @router.get("/events", response_model=r.Events)
 def events(request: Request, asked: queries.Events) -> Response:
     """Events, the newest first; with `after` the oldest first."""
     found = _site(request).store.events(asked.wanted(), asked.limit)
-    return _sent(
-        request, r.Events([answers.event(one) for one in found], answers.following(found, asked.limit))
-    )
+    return _sent(r.Events([answers.event(one) for one in found], answers.following(found, asked.limit)))
 
 
 @router.get("/sessions", response_model=r.Sessions)
@@ -94,7 +87,7 @@ def sessions(request: Request, asked: queries.Sessions) -> Response:
     store = _site(request).store
     found = store.sessions(asked.limit, asked.cursor, decoy=asked.decoy, src_ip=asked.source)
     items = [_session(one) for one in found]
-    return _sent(request, r.Sessions(items, answers.following(found, asked.limit)))
+    return _sent(r.Sessions(items, answers.following(found, asked.limit)))
 
 
 @router.get("/sessions/{id}", response_model=r.Session, responses=_ABSENT)
@@ -103,7 +96,7 @@ def session(request: Request, id: str, _: queries.Nothing) -> Response:  # noqa:
     found = _site(request).store.session(id)
     if found is None:
         raise HTTPException(404, "there is no such session")
-    return _sent(request, _session(found))
+    return _sent(_session(found))
 
 
 @router.get("/attackers", response_model=r.Attackers)
@@ -113,7 +106,7 @@ def attackers(request: Request, asked: queries.Attackers) -> Response:
     found = _site(request).store.attackers(asked.limit, (int(seen), int(key)) if key else None)
     last = found[-1] if len(found) == asked.limit else None
     items = [answers.of(r.Attacker, one) for one in found]
-    return _sent(request, r.Attackers(items, f"{last.last_seen}.{last.id}" if last else None))
+    return _sent(r.Attackers(items, f"{last.last_seen}.{last.id}" if last else None))
 
 
 @router.get("/attackers/{ip}", response_model=r.Path, responses=_ABSENT)
@@ -124,7 +117,7 @@ def attacker(request: Request, ip: str, _: queries.Nothing) -> Response:
     if found is None:
         raise HTTPException(404, "there is no such attacker")
     visits = [answers.of(r.Visit, one) for one in store.visits(found.ip)]
-    return _sent(request, r.Path(answers.of(r.Attacker, found), visits))
+    return _sent(r.Path(answers.of(r.Attacker, found), visits))
 
 
 @router.get("/credentials", response_model=r.Credentials)
@@ -133,7 +126,7 @@ def credentials(request: Request, asked: queries.Credentials) -> Response:
     store = _site(request).store
     found = store.credentials(asked.limit, asked.cursor, reused=asked.reused, secret=asked.secret)
     items = [answers.of(r.Credential, one) for one in found]
-    return _sent(request, r.Credentials(items, answers.following(found, asked.limit)))
+    return _sent(r.Credentials(items, answers.following(found, asked.limit)))
 
 
 @router.get("/artifacts", response_model=r.Artifacts)
@@ -141,13 +134,13 @@ def artifacts(request: Request, asked: queries.Artifacts) -> Response:
     """Content that went over the wire, by its digest, the newest first."""
     found = _site(request).store.artifacts(asked.limit, asked.cursor)
     items = [answers.of(r.Artifact, one) for one in found]
-    return _sent(request, r.Artifacts(items, answers.following(found, asked.limit)))
+    return _sent(r.Artifacts(items, answers.following(found, asked.limit)))
 
 
 @router.get("/stats", response_model=r.Stats)
 def stats(request: Request, _: queries.Nothing) -> Response:
     """Totals."""
-    return _sent(request, answers.of(r.Stats, _site(request).store.stats()))
+    return _sent(answers.of(r.Stats, _site(request).store.stats()))
 
 
 @router.get("/histogram", response_model=r.Histogram)
@@ -163,13 +156,13 @@ def histogram(request: Request, asked: queries.Histogram) -> Response:
         raise HTTPException(422, "more than 20,000 bars: make width larger")
     bars = store.histogram(since, until, asked.width, tuple(asked.network))
     items = [r.Bar(stamp(one.start), one.type, one.events) for one in bars]
-    return _sent(request, r.Histogram(stamp(since), stamp(until), asked.width, items))
+    return _sent(r.Histogram(stamp(since), stamp(until), asked.width, items))
 
 
 @router.get("/topology", response_model=r.Topology)
 def topology(request: Request, _: queries.Nothing) -> Response:
     """Applied networks: their LANs and who stands on them."""
-    return _sent(request, r.Topology([answers.picture(one) for one in _site(request).facts.networks]))
+    return _sent(r.Topology([answers.picture(one) for one in _site(request).facts.networks]))
 
 
 def _decoys(request: Request, network: str) -> list[r.Decoy]:

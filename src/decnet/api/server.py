@@ -16,6 +16,7 @@ import uvicorn
 
 from decnet.api.app import CONNECTIONS, create
 from decnet.api.site import Facts, Site, decode, encode
+from decnet.api.stream import Hub
 from decnet.decoy.privileges import drop
 from decnet.errors import DecnetError, UsageError
 from decnet.events.store import get_repository
@@ -37,6 +38,19 @@ class Settings:
     port: int
     certificate: Path | None = None
     key: Path | None = None
+
+
+class Server(uvicorn.Server):
+    """One that lets streams end before it waits for requests to end."""
+
+    def __init__(self, config: uvicorn.Config, hub: Hub) -> None:
+        super().__init__(config)
+        self._hub = hub
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """At the end."""
+        self._hub.close()
+        await super().shutdown(sockets)
 
 
 def serve(settings: Settings, facts: Callable[[], Facts], ready: Callable[[str], None]) -> int:
@@ -100,8 +114,9 @@ def _child(settings: Settings, listener: socket.socket, pipe: socket.socket, fac
             store.open_ahead(CONNECTIONS)
             site = Site(store)
             site.take(facts)
+            hub = Hub(site)
             config = uvicorn.Config(
-                create(site, tls=settings.certificate is not None),
+                create(site, hub, tls=settings.certificate is not None),
                 loop="uvloop",
                 http="httptools",
                 ws="none",
@@ -123,7 +138,7 @@ def _child(settings: Settings, listener: socket.socket, pipe: socket.socket, fac
                 ) from None
             if os.geteuid() == 0:
                 drop(USER)
-            return asyncio.run(_serving(uvicorn.Server(config), listener, pipe, site))
+            return asyncio.run(_serving(Server(config, hub), listener, pipe, site))
     except DecnetError as error:
         sys.stderr.write(f"error: {error.message}\n" + (f"  hint: {error.hint}\n" if error.hint else ""))
         return error.exit_code

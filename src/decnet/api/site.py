@@ -21,15 +21,22 @@ class Facts:
 
 @dataclass(slots=True)
 class Site:
-    """One for a process. ``take`` replaces the facts: a token that was revoked opens nothing from then on."""
+    """One for a process. ``take`` replaces the facts: a token that was revoked opens nothing from then on.
+
+    ``version`` is another when what is answered may be another; None when that is not known (see `decnet.api.pulse`).
+    """
 
     store: Repository
     facts: Facts = field(default_factory=Facts)
     keys: dict[str, Token] = field(default_factory=dict)
+    version: tuple[int, ...] | None = None
+    turn: int = 0
 
     def take(self, facts: Facts) -> None:
         """Go on with these."""
         self.facts = facts
+        self.turn += 1
+        self.version = None
         self.keys = {token.digest: token for token in facts.tokens}
 
 

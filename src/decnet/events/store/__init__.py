@@ -2,6 +2,7 @@
 
 from decnet.events.store.address import VARIABLE, Address, address
 from decnet.events.store.ingest import Intake, Recap
+from decnet.events.store.match import fits
 from decnet.events.store.prune import Limits
 from decnet.events.store.record import micros_of, moment_of, record, records, stamp
 from decnet.events.store.repository import Repository, get_repository
@@ -41,6 +42,7 @@ __all__ = [
     "Visit",
     "Wanted",
     "address",
+    "fits",
     "get_repository",
     "micros_of",
     "moment_of",

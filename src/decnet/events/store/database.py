@@ -19,6 +19,8 @@ from decnet.events.store.address import Address
 
 BUSY_SECONDS = 30
 """How long SQLite waits for another writer, which has it for less than a second."""
+KEPT = 8
+"""Connections of a reader of SQLite that stay open once they are."""
 _CONNECT_SECONDS = 10
 _CACHE_KB = 32 * 1024
 """Pages of SQLite's that a writer keeps: its indexes are written all over."""
@@ -100,6 +102,7 @@ def _sqlite(path: Path, *, writing: bool) -> Engine:
             "sqlite://",
             creator=lambda: _opened(path, writing=False),
             poolclass=QueuePool,
+            pool_size=KEPT,
             hide_parameters=True,
         )
     begin = "BEGIN IMMEDIATE" if writing else "BEGIN"

@@ -17,6 +17,7 @@ from decnet.events.store import pages, people, prune, times, totals, upgrade, va
 from decnet.events.store.address import Address, address
 from decnet.events.store.database import connect, told
 from decnet.events.store.record import Record
+from decnet.events.store.watch import Watch
 
 _ALL = values.Wanted()
 
@@ -28,6 +29,7 @@ class Repository:
         self.where = where
         self._writing = writing
         self._engine = engine
+        self._watch = Watch(engine, is_sqlite=where.path is not None)
 
     def __enter__(self) -> Self:
         return self
@@ -44,11 +46,16 @@ class Repository:
                 raw = self._engine.raw_connection()
                 raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
                 raw.close()
+        self._watch.close()
         self._engine.dispose()
 
     def open_ahead(self, count: int) -> None:
-        """Open so many connections (five at most are kept), for a process that will not reach the file any more."""
+        """Open so many connections (`KEPT` at most), for a process that will not reach the file any more.
+
+        One more is for `version`.
+        """
         with told(self.where):
+            self._watch.version()
             opened = [self._engine.connect() for _ in range(count)]
             for connection in opened:
                 times.numbers_between(connection, None, None)
@@ -61,6 +68,11 @@ class Repository:
         """Up to where a log was taken in; None for one that is new."""
         with self._connection() as connection:
             return writer.load_place(connection, source)
+
+    def places(self) -> dict[writer.Source, Place]:
+        """Up to where every log was taken in."""
+        with self._connection() as connection:
+            return writer.load_places(connection)
 
     def take(self, source: writer.Source, records: Sequence[Record], place: Place) -> writer.Taken:
         """Put events and the place behind them in: both or neither, and of an event the first time only."""
@@ -84,6 +96,11 @@ class Repository:
         """Bytes on disk."""
         with self._connection() as connection:
             return prune.size_of(connection)
+
+    def version(self) -> tuple[int, ...]:
+        """Another value than before when something has changed: cheap, to be asked again and again by one thread."""
+        with told(self.where):
+            return self._watch.version()
 
     def events(self, wanted: values.Wanted = _ALL, limit: int = 50) -> list[values.Stored]:
         """A page of events, the newest first; of ``wanted.after`` alone, the oldest first."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from sqlalchemy import Column, Connection, Table, and_, insert, select, update
+from sqlalchemy import Column, Connection, RowMapping, Table, and_, insert, select, update
 
 from decnet.errors import StoreError
 from decnet.events.spool import Place
@@ -41,8 +41,18 @@ class Taken:
 def load_place(connection: Connection, source: Source) -> Place | None:
     """Up to where a log has been taken in; None for one that the store knows nothing of."""
     row = connection.execute(select(schema.place).where(_of(source))).mappings().first()
-    if row is None:
-        return None
+    return None if row is None else _place_of(row)
+
+
+def load_places(connection: Connection) -> dict[Source, Place]:
+    """Up to where each log has been taken in."""
+    order = select(schema.place).order_by(schema.place.c.host, schema.place.c.network)
+    return {
+        Source(row["host"], row["network"]): _place_of(row) for row in connection.execute(order).mappings()
+    }
+
+
+def _place_of(row: RowMapping) -> Place:
     values = {name: row[name] for name in Place.__struct_fields__}
     return Place(**values | {name: msgspec.json.decode(values[name]) for name in _WRITTEN})
 
