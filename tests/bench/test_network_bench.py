@@ -390,9 +390,9 @@ def test_a_network_of_a_thousand_decoys(lab: Lab, tmp_path: Path):
         print(
             f"  {name:18} {cost.wall:6.2f} s {cost.cpu:8.2f} s {cost.peak:5.0f} MB   {promised:22} {beside}"
         )
-    print(f"  memory, a decoy    {kernel + pss:6.2f} MB   promised 0.5 MB")
+    print(f"  memory, a decoy    {kernel + pss:6.3f} MB  promised 0.5 MB")
     print(
-        f"    kernel {kernel:.2f}, processes {pss:.2f} (proportional); the whole machine grew by {used:.2f}"
+        f"    kernel {kernel:.3f}, processes {pss:.3f} (proportional); the whole machine grew by {used:.2f}"
     )
     print(f"    {len(decoys)} decoy processes of {max(one.pss for one in decoys):.0f} MB")
     print(

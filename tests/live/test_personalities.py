@@ -29,12 +29,12 @@ pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
 
 EXACT = (
     "linux-4", "linux-5", "linux-6", "windows7", "windows10", "windows11", "windows-server-2012r2", "windows-server-2016",
-    "windows-server-2019", "windows-server-2022", "freebsd", "openbsd", "macos", "ip-camera", "synology",
+    "windows-server-2019", "windows-server-2022", "freebsd", "openbsd", "macos", "ip-camera", "synology", "cisco-ios", "lwip",
 )  # fmt: skip
 """Profiles that nmap 7.93 has a label for that they meet. The others come near: docs/os-fingerprints.md."""
-NEAR = ("cisco-ios", "cisco-asa", "vxworks", "lwip", "hp-laserjet")
+NEAR = ("cisco-asa", "vxworks", "hp-laserjet")
 ADDRESS = {name: f"198.51.100.{20 + number}" for number, name in enumerate((*EXACT, *NEAR))}
-CONNECTED = ("linux-6", "windows7", "windows10", "freebsd", "openbsd", "macos", *NEAR)
+CONNECTED = ("linux-6", "windows7", "windows10", "freebsd", "openbsd", "macos", "cisco-ios", "lwip", *NEAR)
 ECHO = """
 import socket
 listener = socket.create_server(("", 9000))

@@ -4,6 +4,8 @@ import contextlib
 import random
 import re
 import struct
+import subprocess
+import sys
 
 import pytest
 
@@ -221,3 +223,13 @@ async def test_kernel_release_and_methods_are_those_of_one_distro(
     assert re.match(f"Linux web01 {kernel}", out.text())
     assert release in out.text()
     assert ",".join(personas.decode(Persona, bundle.persona).auth) == methods
+
+
+def test_a_server_that_was_begun_nice_has_its_keys():
+    """As by ``nice decnet apply``: no thread may ask for more of the processor than its process has."""
+    program = (
+        "import asyncio, os; from decnet.services.ssh.hostkeys import HostKeys; os.nice(10); os.setuid(65534);"
+        "print(len(asyncio.run(HostKeys(bytes(32)).pairs(wait=60))))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "3\n"

@@ -289,6 +289,21 @@ def test_a_look_from_the_same_process_leaves_others_their_locks(folder):
     subprocess.run([sys.executable, "-c", shared], check=True)
 
 
+@pytest.mark.parametrize("killed", ["before it opened it", "before there were tables"])
+def test_a_database_whose_maker_was_killed_is_none_yet(folder, killed):
+    folder.mkdir()
+    (folder / "state.db").touch(mode=0o600)
+    if killed == "before there were tables":
+        made = sqlite3.connect(folder / "state.db")
+        made.execute("PRAGMA journal_mode = WAL")
+        made.close()
+    assert not state.read(folder, "lab").known
+    assert state.networks(folder) == []
+    with state.store(folder, "lab"):
+        pass
+    assert not (folder / "state.db").exists()
+
+
 def test_a_newer_format_is_not_written_to(folder):
     fill(folder)
     _newer(folder / "state.db")

@@ -6,10 +6,8 @@ Callers make RSA keys when they are first asked for, off the event loop.
 
 from __future__ import annotations
 
-from Crypto.IO import PKCS8 as _PKCS8  # noqa: F401 (RSA imports it when it is first used: too late, once privileges are gone)
 from Crypto.PublicKey import RSA
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import load_der_private_key
 
 from decnet.draw import Draw
 
@@ -27,11 +25,11 @@ def ecdsa_key(seed: bytes, purpose: str, curve: ec.EllipticCurve) -> ec.Elliptic
 
 def rsa_key(seed: bytes, purpose: str, bits: int) -> rsa.RSAPrivateKey:
     """An RSA key with e = 65537. Slow: see the module's figures."""
-    der = RSA.generate(bits, randfunc=Draw(seed, "rsa", str(bits), purpose).bytes).export_key("DER")
-    key = load_der_private_key(der, None)
-    if not isinstance(key, rsa.RSAPrivateKey):
-        raise TypeError("an RSA key was exported as another type")
-    return key
+    made = RSA.generate(bits, randfunc=Draw(seed, "rsa", str(bits), purpose).bytes)
+    p, q, d = int(made.p), int(made.q), int(made.d)
+    remainders = (rsa.rsa_crt_dmp1(d, p), rsa.rsa_crt_dmq1(d, q), rsa.rsa_crt_iqmp(p, q))
+    public = rsa.RSAPublicNumbers(int(made.e), int(made.n))
+    return rsa.RSAPrivateNumbers(p, q, d, *remainders, public).private_key()
 
 
 _ORDERS = {

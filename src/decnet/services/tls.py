@@ -18,7 +18,6 @@ from functools import cache
 from pathlib import Path
 from string import Template
 
-import Crypto.IO.PKCS8  # noqa: F401 (what exporting an RSA key would import later)
 import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes

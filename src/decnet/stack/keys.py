@@ -143,6 +143,9 @@ class IsnKeys:
     mean: int = key(0, "Mean of the steps from one connection to the next.", minimum=0, maximum=0x7FFFFFFF)
     dev: int = key(0, "How far steps lie from it, by turns below and above.", minimum=0, maximum=0x7FFFFFFF)
     gcd: int = key(1, "What every step is a multiple of.", minimum=1, maximum=0xFFFFFF)
+    tick: int = key(
+        0, "What each half second adds, whether somebody connects or not.", minimum=0, maximum=0x7FFFFFFF
+    )
 
 
 @dataclass(frozen=True, slots=True)

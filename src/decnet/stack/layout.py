@@ -32,9 +32,9 @@ class _Answer(ctypes.Structure):
 
 class _Value(ctypes.Structure):
     _fields_ = (
-        *((name, _U32) for name in ("stamp_hz", "isn_mean", "isn_dev", "isn_gcd")),
+        *((name, _U32) for name in ("stamp_hz", "isn_mean", "isn_dev", "isn_gcd", "isn_tick")),
         *((name, _U16) for name in ("mss", "mss_absent", "mss_least")),
-        *((name, _U8) for name in ("mss_min_peer", "scale", "isn_designed")),
+        *((name, _U8) for name in ("mss_min_peer", "scale", "isn_designed", "acks")),
         *(
             (name, _U8)
             for name in ("ttl_tcp", "ttl_rst", "ttl_icmp", "ttl_u1", "ttl_udp", "hops", "df_tcp", "df_udp")
@@ -60,6 +60,8 @@ def value(personality: Personality) -> bytes:
     made.stamp_hz = tcp.ts_hz
     made.isn_designed = personality.isn.mode == "sequence"
     made.isn_mean, made.isn_dev, made.isn_gcd = personality.isn.mean, personality.isn.dev, personality.isn.gcd
+    made.isn_tick = personality.isn.tick
+    made.acks = any(_wants_segment(one) for one in (personality.t4, personality.t6))
     made.mss, made.mss_absent, made.mss_least = tcp.mss, tcp.mss_if_absent or tcp.mss, tcp.mss_least
     made.mss_min_peer = tcp.mss_mode == "min-peer"
     made.scale = ABSENT if tcp.wscale is None else tcp.wscale
@@ -95,6 +97,11 @@ def key(class_id: int, address: str) -> bytes:
     """The map's key of a host with this address (without prefix length)."""
     packed = ip_address(address).packed
     return struct.pack("=I", class_id & 0xFFFF) + packed + bytes(16 - len(packed))
+
+
+def _wants_segment(keys: AnswerKeys) -> bool:
+    """Whether an answer to an ACK has numbers of it that a reset of the kernel does not have any more."""
+    return keys.mode == "reply" and not {keys.seq, keys.ack} <= {"zero", "ack", "other"}
 
 
 def _answer(personality: Personality, keys: AnswerKeys) -> _Answer:

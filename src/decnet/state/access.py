@@ -34,11 +34,12 @@ def directory(argument: str | Path | None = None) -> Path:
 
 def read(folder: Path, network: str) -> Snapshot:
     """What is saved of a network. Writes nothing, makes no file. Raises `StateError`."""
+    nothing = Snapshot(About(network))
     if not _exists(folder / DATABASE):
-        return Snapshot(About(network))
+        return nothing
     from decnet.state.writer import snapshot  # noqa: PLC0415 (0.2 s, for those who have a state)
 
-    return _read(folder, lambda connection: snapshot(connection, folder / DATABASE, network))
+    return _read(folder, lambda connection: snapshot(connection, folder / DATABASE, network), nothing)
 
 
 def networks(folder: Path) -> list[About]:
@@ -47,7 +48,7 @@ def networks(folder: Path) -> list[About]:
         return []
     from decnet.state.writer import names  # noqa: PLC0415 (as above)
 
-    return _read(folder, names)
+    return _read(folder, names, [])
 
 
 @contextmanager
@@ -113,16 +114,16 @@ def _exists(path: Path) -> bool:
         ) from None
 
 
-def _read(folder: Path, action: Callable[[Connection], T]) -> T:
+def _read(folder: Path, action: Callable[[Connection], T], nothing: T) -> T:
     """Read at rest: again, when the file changed while it was read (see ``immutable`` in `database`)."""
-    from decnet.state.database import reading  # noqa: PLC0415 (as above)
+    from decnet.state.database import is_made, reading  # noqa: PLC0415 (as above)
 
     path = folder / DATABASE
     for attempt in range(_TRIES):
         before = _stamp(path)
         try:
             with reading(path) as connection:
-                result = action(connection)
+                result = action(connection) if is_made(connection) else nothing
         except StateError:
             if attempt + 1 == _TRIES or _stamp(path) == before:
                 raise

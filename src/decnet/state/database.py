@@ -46,6 +46,13 @@ def reading(path: Path) -> Iterator[Connection]:
         yield connection
 
 
+def is_made(connection: Connection) -> bool:
+    """Whether there are tables: who makes the database may be killed before it has any."""
+    made = connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar_one()
+    connection.rollback()
+    return bool(made)
+
+
 @contextmanager
 def guarded(path: Path) -> Iterator[None]:
     """Turn what the database and the decoder raise into `StateError`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from concurrent.futures import ThreadPoolExecutor
 
@@ -18,7 +19,8 @@ RSA_BITS = 3072
 
 def _be_nice() -> None:
     """The worker gives way to visitors, but is not starved (setpriority(2): 0 is the calling thread in Linux)."""
-    os.setpriority(os.PRIO_PROCESS, 0, 5)
+    with contextlib.suppress(PermissionError):  # whoever began the process was nicer still
+        os.setpriority(os.PRIO_PROCESS, 0, 5)
 
 
 _worker = ThreadPoolExecutor(1, "keys", initializer=_be_nice)

@@ -2,8 +2,8 @@
 /*
  * A host's TCP/IP stack as others see it: two programs for tc (clsact, direct action) on the host's own interface.
  *
- * `inbound` answers by itself what the kernel's stack would answer otherwise than the personality's: segments without
- * an ACK that belong to no connection, nmap's sequence probes, echo requests. `outbound` rewrites what the kernel says.
+ * `inbound` answers by itself what the kernel's stack would answer otherwise than the personality's: segments that belong
+ * to no connection, nmap's sequence probes, echo requests. `outbound` rewrites what the kernel says.
  * Which personality: the filter's classid and the host's address are the key in the map, so a packet for another
  * address is nobody's. Nothing here ever drops a packet of a connection; what is not understood goes on to the kernel.
  *
@@ -32,7 +32,9 @@
 #define URG 0x20
 #define ECE 0x40
 #define CWR 0x80
+#define ESTABLISHED 1
 #define LISTEN 10
+#define HALF_SECOND 500000000
 #define OURS 0x5ac1d00d	/* skb->mark between `inbound`, which made the packet, and `outbound` */
 #define CHUNK 512	/* the most that is summed up here */
 #define swap16 __builtin_bswap16
@@ -50,6 +52,7 @@ static __s64 (*sum)(const void *from, __u32 from_size, const void *to, __u32 to_
 static long (*resize)(struct __sk_buff *skb, __u32 size, __u64 flags) = (void *)38;
 static long (*release)(void *sk) = (void *)86;
 static struct bpf_sock *(*find_socket)(void *skb, void *tuple, __u32 size, __u64 ns, __u64 flags) = (void *)99;
+static long (*is_cookie)(void *sk, void *ip, __u32 ip_size, void *tcp, __u32 tcp_size) = (void *)100;
 
 struct map {
 	__u32 type, key_size, value_size, entries, flags;
@@ -69,6 +72,7 @@ struct course {
 	__u32 isn;
 	__u32 stamp;
 	__u32 turn;
+	__u32 ticks;
 };
 
 SEC("maps") struct map courses = {
@@ -190,12 +194,16 @@ INLINE int look_tcp(struct seen *p)
 	return load(p->skb, p->l4, &p->tcp, sizeof(p->tcp)) >= 0 && (p->tcp.offset >> 4) >= 5;
 }
 
-/* The state of the socket that a segment would come to, 0 without one. `from_host`: the segment is the host's own. */
+/*
+ * The state of the socket that a segment would come to, 0 without one. `from_host`: the segment is the host's own. An ACK
+ * with a SYN cookie is of a connection already.
+ */
 INLINE __u32 socket_state(struct seen *p, int from_host)
 {
 	struct bpf_sock_tuple t = {};
 	struct bpf_sock *sk;
 	__u32 state;
+	long other;
 
 	if (p->six) {
 		__builtin_memcpy(t.ipv6.saddr, from_host ? p->v6.target : p->v6.source, 16);
@@ -213,6 +221,14 @@ INLINE __u32 socket_state(struct seen *p, int from_host)
 	if (!sk)
 		return 0;
 	state = sk->state;
+	if (state == LISTEN && !from_host && p->tcp.flags & ACK) {
+		if (p->six)
+			other = is_cookie(sk, &p->v6, sizeof(p->v6), &p->tcp, sizeof(p->tcp));
+		else
+			other = is_cookie(sk, &p->v4, sizeof(p->v4), &p->tcp, sizeof(p->tcp));
+		if (!other)
+			state = ESTABLISHED;
+	}
 	release(sk);
 	return state;
 }
@@ -414,7 +430,7 @@ INLINE void next_course(struct seen *p, __u32 *isn, __u32 *stamp)
 	struct personality *host = p->host;
 	struct pair pair = {.host = p->key};
 	struct course c = {}, *known;
-	__u32 step;
+	__u32 step, ticks = now_ns() / HALF_SECOND;
 	__u64 dev;
 
 	if (p->six)
@@ -428,13 +444,15 @@ INLINE void next_course(struct seen *p, __u32 *isn, __u32 *stamp)
 		c.isn = any();
 		c.stamp = any() & 0x3fffffff;
 		c.turn = any();
+		c.ticks = ticks;
 	}
 	dev = ((__u64)host->isn_dev * (3670016 + (any() & 0xfffff))) >> 22;	/* by an eighth less or more */
 	step = c.turn & 1 ? host->isn_mean + dev : host->isn_mean - dev;
 	if (host->isn_gcd > 1)
 		step = step / host->isn_gcd * host->isn_gcd;
 	c.turn++;
-	c.isn += step;
+	c.isn += step + host->isn_tick * (ticks - c.ticks);
+	c.ticks = ticks;
 	map_update(&courses, &pair, &c, 0);
 	*isn = host->isn_designed ? c.isn : any();
 	*stamp = host->stamp_hz ? c.stamp + (now_ns() / 1000000) * host->stamp_hz / 1000 : any();
@@ -530,7 +548,7 @@ INLINE int answered(struct seen *p, __u32 which, int partial)
 	}
 }
 
-/* Segments without ACK and RST: those with them are of connections, or their answer is an outbound RST. */
+/* Resets are answered by nobody; ACKs go on to the kernel, whose reset is rewritten, unless that does not do. */
 INLINE int inbound_tcp(struct seen *p)
 {
 	__u8 flags;
@@ -540,14 +558,16 @@ INLINE int inbound_tcp(struct seen *p)
 	if (!look_tcp(p))
 		return TC_ACT_UNSPEC;
 	flags = p->tcp.flags & 0x3f;
-	if (flags & (ACK | RST))
+	if (flags & RST || (flags & ACK && !p->host->acks))
 		return TC_ACT_UNSPEC;
 	state = socket_state(p, 0);
 	if (state && state != LISTEN)
 		return TC_ACT_UNSPEC;
 	if (!is_sound(p, &partial))
 		return TC_ACT_UNSPEC;
-	if (state == LISTEN) {
+	if (flags & ACK) {
+		which = state ? T4 : T6;
+	} else if (state) {
 		if (flags == SYN && !(p->tcp.flags & (ECE | CWR)))
 			return sequence_probe(p, partial);
 		if ((flags & (SYN | FIN)) == SYN)
@@ -699,7 +719,7 @@ INLINE int regreet(struct seen *p, int own)
 }
 
 /* A reset of the kernel: the answer to a lone ACK has no ACK itself. */
-INLINE int rereset(struct seen *p)
+INLINE int rereset(struct seen *p, __u8 *df)
 {
 	struct personality *host = p->host;
 	struct tcp *t = (struct tcp *)p->room->new;
@@ -714,6 +734,7 @@ INLINE int rereset(struct seen *p)
 		return TC_ACT_UNSPEC;
 	if (!state)
 		a = &host->answers[T6];
+	*df = a->df;
 	if (a->mode == DROP)
 		return TC_ACT_SHOT;
 	if (a->mode != REPLY)
@@ -733,7 +754,7 @@ INLINE int rereset(struct seen *p)
 INLINE int outbound_tcp(struct seen *p)
 {
 	struct personality *host = p->host;
-	__u8 flags, ttl = host->ttl_tcp, ipid = host->ipid_data;
+	__u8 flags, ttl = host->ttl_tcp, df = host->df_tcp, ipid = host->ipid_data;
 	__u32 segments = p->skb->gso_segs;
 	int verdict = TC_ACT_UNSPEC;
 
@@ -741,7 +762,8 @@ INLINE int outbound_tcp(struct seen *p)
 		return TC_ACT_UNSPEC;
 	flags = p->tcp.flags & (SYN | RST | ACK);
 	if (flags & RST) {
-		verdict = rereset(p);
+		df = host->answers[T4].df;
+		verdict = rereset(p, &df);
 		ttl = host->ttl_rst;
 		ipid = host->ipid_closed;
 	} else if (flags == (SYN | ACK)) {
@@ -752,7 +774,7 @@ INLINE int outbound_tcp(struct seen *p)
 		ipid = host->ipid_syn;
 	}
 	if (!p->six)
-		put4(p, ttl, flags & RST ? host->answers[T4].df : host->df_tcp, next_id(host, ipid, p->v4.id, 0, segments ? segments : 1));
+		put4(p, ttl, df, next_id(host, ipid, p->v4.id, 0, segments ? segments : 1));
 	return verdict;
 }
 

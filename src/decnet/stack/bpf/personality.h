@@ -49,12 +49,14 @@ struct personality {
 	__u32 isn_mean;
 	__u32 isn_dev;
 	__u32 isn_gcd;
+	__u32 isn_tick;		/* what half a second adds */
 	__u16 mss;
 	__u16 mss_absent;
 	__u16 mss_least;
 	__u8 mss_min_peer;
 	__u8 scale;		/* window scale of answers to SEQ probes; ABSENT is none */
 	__u8 isn_designed;
+	__u8 acks;		/* whether `inbound` answers ACKs of no connection */
 	__u8 ttl_tcp;
 	__u8 ttl_rst;
 	__u8 ttl_icmp;
