@@ -4,6 +4,7 @@ import base64
 import os
 import re
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from fastapi.testclient import TestClient
 
 from decnet.api import tokens
 from decnet.api.app import application, create
+from decnet.api.server import listen
 from decnet.api.site import Facts
 from decnet.api.stream import Hub
 
@@ -144,3 +146,10 @@ def test_the_command_serves_without_privileges_and_follows_its_tokens(folder):
     assert process.returncode == 0
     with process.stderr:
         assert secret not in process.stderr.read()
+
+
+def test_no_body_waits_for_the_acknowledgement_of_its_head():
+    with listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
