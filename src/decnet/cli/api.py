@@ -65,7 +65,8 @@ def command(host: str, port: int, tls_cert: Path | None, tls_key: Path | None, s
         from decnet.api.server import Settings, serve
     except ModuleNotFoundError as error:
         raise DecnetError(
-            f"{error.name} is not installed", hint="pip install fastapi uvicorn uvloop httptools prometheus-client"
+            f"{error.name} is not installed",
+            hint="pip install fastapi uvicorn uvloop httptools prometheus-client",
         ) from None
     if not known:
         click.echo("there is no token yet: decnet api token new NAME", err=True)
