@@ -24,14 +24,19 @@ LAB = Applied(
 )
 
 
-@pytest.fixture
-def folder(tmp_path: Path):
-    log = tmp_path / "events" / "lab"
+def fill(folder: Path) -> None:
+    """A log of 1,000 events, and the store made of it."""
+    log = folder / "events" / "lab"
     traffic.write(log, 1000, attackers=10, decoys=5)
     handle = os.open(log, os.O_RDONLY | os.O_DIRECTORY)
-    with get_repository(tmp_path, writing=True) as store:
+    with get_repository(folder, writing=True) as store:
         Intake(store, handle, Source("host", "lab")).once()
     os.close(handle)
+
+
+@pytest.fixture
+def folder(tmp_path: Path):
+    fill(tmp_path)
     return tmp_path
 
 

@@ -11,7 +11,7 @@ import anyio.to_thread
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
-from decnet.api import live, metrics, problem, routes
+from decnet.api import document, live, metrics, problem, routes
 from decnet.api.cache import Cache
 from decnet.api.gate import Gate
 from decnet.api.metrics import Metrics
@@ -43,6 +43,7 @@ def application(site: Site, hub: Hub) -> FastAPI:
     app.include_router(metrics.router)
     app.include_router(live.router)
     app.include_router(routes.router)
+    document.complete(app)
     app.mount("/", StaticFiles(directory=DASHBOARD, html=True))
     return app
 

@@ -17,6 +17,7 @@ from decnet.api.site import Site
 from decnet.api.stream import MOST, PAGE, Hub, Listener, write
 
 router = APIRouter(prefix="/api/v1", responses=ERRORS)
+PATH = "/api/v1/events/stream"
 _TYPE = "text/event-stream"
 _EXAMPLE = 'id: 7\ndata: {"seq":7,"type":"command",…}\n\n'
 _HELLO = b"retry: 2000\n\n"

@@ -16,7 +16,6 @@ from decnet.api.stream import Hub
 
 PATH = "/metrics"
 _TYPE = "text/plain; version=0.0.4; charset=utf-8"
-_STREAM = "/api/v1/events/stream"
 _BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0)
 router = APIRouter(responses=ERRORS)
 
@@ -41,7 +40,7 @@ class Metrics:
         """A request that was answered."""
         name = template(path)
         self._requests.labels(name, str(status)).inc()
-        if name != _STREAM:
+        if name != live.PATH:
             self._seconds.labels(name).observe(seconds)
 
     def text(self) -> bytes:

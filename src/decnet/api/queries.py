@@ -33,11 +33,15 @@ class Filters(Strict):
 
     network: list[_Name] = Field([], max_length=50)
     decoy: list[_Name] = Field([], max_length=50)
-    service: list[_Name] = Field([], max_length=50)
-    type: list[_Name] = Field([], max_length=50, description="as a whole, or its first word: `auth`")
-    source: list[_Name] = Field([], max_length=50, description="address of the visitor")
+    service: list[_Name] = Field([], max_length=50, examples=[["ssh"]])
+    type: list[_Name] = Field(
+        [], max_length=50, description="as a whole, or its first word", examples=[["auth"]]
+    )
+    source: list[_Name] = Field(
+        [], max_length=50, description="address of the visitor", examples=[["198.51.100.9"]]
+    )
     session: str = Field("", max_length=64)
-    since: datetime | None = Field(None, description="included")
+    since: datetime | None = Field(None, description="included", examples=["2026-11-22T17:00:00Z"])
     until: datetime | None = Field(None, description="not included")
     after: int | None = Field(None, ge=0, le=_MOST, description="newer than this `seq`, the oldest first")
 
