@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import socket
+import sys
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -168,5 +169,7 @@ def _kind(bundle: ServiceBundle) -> Service:
 
 def preload() -> None:
     """Import every server module: after privileges are gone no file can be read any more."""
+    # pycryptodome takes cffi where there is one, and a parser of C with it (1.3 MB), and else ctypes, which is here.
+    sys.modules.setdefault("cffi", None)  # type: ignore[arg-type]
     for kind in services().values():
         importlib.import_module(kind.server)
