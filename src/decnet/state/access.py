@@ -116,14 +116,14 @@ def _exists(path: Path) -> bool:
 
 def _read(folder: Path, action: Callable[[Connection], T], nothing: T) -> T:
     """Read at rest: again, when the file changed while it was read (see ``immutable`` in `database`)."""
-    from decnet.state.database import is_made, reading  # noqa: PLC0415 (as above)
+    from decnet.state.database import is_begun, reading  # noqa: PLC0415 (as above)
 
     path = folder / DATABASE
     for attempt in range(_TRIES):
         before = _stamp(path)
         try:
             with reading(path) as connection:
-                result = action(connection) if is_made(connection) else nothing
+                result = nothing if is_begun(connection) else action(connection)
         except StateError:
             if attempt + 1 == _TRIES or _stamp(path) == before:
                 raise

@@ -46,11 +46,12 @@ def reading(path: Path) -> Iterator[Connection]:
         yield connection
 
 
-def is_made(connection: Connection) -> bool:
-    """Whether there are tables: who makes the database may be killed before it has any."""
-    made = connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar_one()
+def is_begun(connection: Connection) -> bool:
+    """Whether its maker was killed before it had tables: nothing was saved yet. An empty file is damage, and lost more."""
+    pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+    tables = connection.exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar_one()
     connection.rollback()
-    return bool(made)
+    return bool(pages and not tables)
 
 
 @contextmanager
