@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from decnet.api import resources as r
@@ -42,29 +42,31 @@ def decoys(networks: Iterable[Applied], counted: Iterable[Decoy]) -> list[r.Deco
     return [_decoy(*key, hosts.get(key), counts.get(key)) for key in sorted(hosts.keys() | counts.keys())]
 
 
-def _decoy(network: str, name: str, host: Host | None, seen: Decoy | None) -> r.Decoy:
-    counted: Mapping[str, int] = (
-        {key: getattr(seen, key) for key in ("events", "sessions", "attempts", "attackers")} if seen else {}
-    )
+_NOT_APPLIED = Host("", "", "", (), (), (), "", "", "", "", "", (), {})
+
+
+def _decoy(network: str, name: str, applied: Host | None, seen: Decoy | None) -> r.Decoy:
+    host = applied or _NOT_APPLIED
+    services = host.services if applied else seen.services if seen else ()
     return r.Decoy(
         network=network,
         name=name,
-        state=(host.state or None) if host else None,
-        detail=host.detail if host else "",
-        addresses=list(host.addresses) if host else [],
-        macs=list(host.macs) if host else [],
-        lans=list(host.lans) if host else [],
-        hostname=host.hostname if host else "",
-        os=host.os if host else "",
-        distro=host.distro if host else "",
-        runtime=host.runtime if host else "",
-        group=host.group if host else "",
-        services=list(host.services) if host else list(seen.services) if seen else [],
-        ports={key: list(ports) for key, ports in host.ports.items()} if host else {},
-        events=counted.get("events", 0),
-        sessions=counted.get("sessions", 0),
-        attempts=counted.get("attempts", 0),
-        attackers=counted.get("attackers", 0),
+        state=host.state or None,
+        detail=host.detail,
+        addresses=list(host.addresses),
+        macs=list(host.macs),
+        lans=list(host.lans),
+        hostname=host.hostname,
+        os=host.os,
+        distro=host.distro,
+        runtime=host.runtime,
+        group=host.group,
+        services=list(services),
+        ports={key: list(ports) for key, ports in host.ports.items()},
+        events=seen.events if seen else 0,
+        sessions=seen.sessions if seen else 0,
+        attempts=seen.attempts if seen else 0,
+        attackers=seen.attackers if seen else 0,
         first_seen=stamp(seen.first_seen) if seen else None,
         last_seen=stamp(seen.last_seen) if seen else None,
     )

@@ -19,6 +19,7 @@ from pathlib import Path
 import msgspec
 
 from decnet.errors import StateError, UsageError
+from decnet.state.access import make_folder
 
 FILE = "api-tokens.json"
 
@@ -100,7 +101,7 @@ def revoke(folder: Path, word: str) -> Token:
 def _held(folder: Path) -> Iterator[None]:
     """One writer at a time. Raises `StateError`."""
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(folder)
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
         raise StateError(f"{folder} cannot be used: {error.strerror}", hint="run as root") from None
