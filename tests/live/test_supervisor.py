@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from decnet import state
 from decnet.world import namespaces, sockets
 from tests.live.command import DECNET, Command
 from tests.live.lab import Lab, eventually, run
@@ -128,6 +129,24 @@ def test_a_killed_decoy_process_comes_back_on_its_own_sockets(lab, decnet):
     assert all(f"(pid {process}) ended" in event["data"]["heard"] for event in told(decnet))
     assert {decoy["state"] for decoy in decnet.status("healing").values()} == {"up"}
     assert len(lab.decoy_processes()) == 1
+
+
+@pytest.mark.parametrize("into", [0.0, 0.15, 0.3, 0.45, 0.6])
+def test_a_decoy_process_killed_while_something_else_is_repaired_keeps_its_sockets(lab, decnet, into):
+    (process,) = lab.decoy_processes()
+    run(*INSIDE, "ip", "link", "set", "eth0", "down")
+    eventually(lambda: state.is_held(decnet.state, "healing"), seconds=REPAIRED)
+    time.sleep(into)  # the repair has looked by now, or not yet, or has ended
+    os.kill(process, signal.SIGKILL)
+    eventually(lambda: process not in lab.decoy_processes())
+    begun = time.monotonic()
+    while not lab.decoy_processes() or time.monotonic() - begun < 2:
+        assert time.monotonic() - begun < REPAIRED
+        with socket.create_connection(("198.51.100.21", 6379), timeout=REPAIRED) as visitor:
+            visitor.sendall(b"PING\r\n")
+            assert visitor.recv(64) == b"+PONG\r\n"
+        time.sleep(0.02)  # a source may connect so often
+    eventually(lambda: {decoy["state"] for decoy in decnet.status("healing").values()} == {"up"})
 
 
 def test_it_has_room_for_the_sockets_of_a_large_network(lab, decnet):

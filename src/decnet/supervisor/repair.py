@@ -52,6 +52,11 @@ class Repairs:
         return state.is_held(self._place.state_dir, self._place.network)
 
     @property
+    def at_work(self) -> bool:
+        """Whether a repair runs, or has ended and what came of it is not told yet."""
+        return self._child is not None
+
+    @property
     def idle(self) -> bool:
         """Whether no repair is at work or about to be."""
         return self._child is None and not self._causes

@@ -56,6 +56,7 @@ class Supervisor:
         self._watches: dict[int, watch.Watch] = {}
         self._starting: dict[int, asyncio.Task[str]] = {}
         self._started: dict[int, tuple[float, float]] = {}
+        self._died_meanwhile: list[watch.Watch] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._shipper: watch.Presence | None = None
         self._docker: object = None
@@ -186,16 +187,20 @@ class Supervisor:
         if not self._repairs.barred and (self._place.run_dir / shipping.SOCKET).exists():
             self._repairs.trigger(f"shipper (pid {shipper.pid}) ended")
 
-    def _orphans(self) -> list[tuple[str, str]]:
-        return self._keeper.orphans({watched.pid for watched in self._watches.values()})
+    def _orphans(self, *spared: watch.Watch) -> list[tuple[str, str]]:
+        """Services whose process has died, but for those of the processes that are ``spared``."""
+        return self._keeper.orphans({watched.pid for watched in (*self._watches.values(), *spared)})
 
     def _repaired(self, code: int) -> None:
-        """What nobody took back in a repair that went well is not declared any more."""
+        """What nobody took back in a repair that went well is not declared any more, unless it was lost too late for it."""
+        late, self._died_meanwhile = self._died_meanwhile, []
         if code == 0:
-            for name in self._orphans():
+            for name in self._orphans(*late):
                 self._keeper.drop(*name)
         elif code not in (LOCKED, UNKNOWN):
             _say(f"a repair ended with {code}")
+        for watched in late:
+            self._lost(watched, bool(self._orphans()))
 
     def _watch(self, number: int) -> bool:
         connection = watch.begin(self._place.run_dir, number)
@@ -211,8 +216,14 @@ class Supervisor:
         self._watches.pop(watched.number, None)
         if self._watch(watched.number):  # it lives: it gave us up because we were slow
             return
-        followed = self._followers.end(watched.pid)
-        if not (followed or self._orphans()) or self._repairs.barred:
+        served = self._followers.end(watched.pid) or bool(self._orphans())
+        if self._repairs.at_work:  # it may have looked before this
+            self._died_meanwhile.append(watched)
+        else:
+            self._lost(watched, served)
+
+    def _lost(self, watched: watch.Watch, served: bool) -> None:
+        if not served or self._repairs.barred:
             return
         self._repairs.trigger(f"decoy process {watched.number} (pid {watched.pid}) ended")
         self._begin(self._restart(watched.number))
