@@ -131,7 +131,16 @@ def test_a_killed_decoy_process_comes_back_on_its_own_sockets(lab, decnet):
     assert len(lab.decoy_processes()) == 1
 
 
-@pytest.mark.parametrize("into", [0.0, 0.15, 0.3, 0.45, 0.6])
+@pytest.mark.parametrize("into", [0.08, 0.16, 0.22])
+def test_what_breaks_while_something_else_is_repaired_is_found_soon(decnet, into):
+    run(*INSIDE, "ip", "link", "set", "eth0", "down")
+    eventually(lambda: state.is_held(decnet.state, "healing"), seconds=REPAIRED)
+    time.sleep(into)
+    run("ip", "-n", "decnet:healing:db", "link", "set", "eth0", "down")
+    eventually(lambda: {event["decoy"] for event in told(decnet)} == {"web", "db"}, seconds=REPAIRED)
+
+
+@pytest.mark.parametrize("into", [0.0, 0.15, 0.3, 0.6])
 def test_a_decoy_process_killed_while_something_else_is_repaired_keeps_its_sockets(lab, decnet, into):
     (process,) = lab.decoy_processes()
     run(*INSIDE, "ip", "link", "set", "eth0", "down")

@@ -17,6 +17,8 @@ _SETTLE_SECONDS = 0.15
 _REST_SECONDS = 1.0
 """Between one repair and the next."""
 _POLL_SECONDS = 0.2
+_ONCE_MORE_SECONDS = 1.0
+"""After a repair with a cause: what went wrong beside it was taken for its own doing by those who listen."""
 LOOK_SECONDS = 60.0
 _LOOK_SHARE = 60
 """A look at nothing in particular may take this part of the time between two of them."""
@@ -92,7 +94,8 @@ class Repairs:
             return self._pause
         if code in (0, UNKNOWN):
             self._again = int(code == UNKNOWN)  # that the state is gone has been told, once
-            return max(self._look, took * _LOOK_SHARE)
+            steady = max(self._look, took * _LOOK_SHARE)
+            return min(_ONCE_MORE_SECONDS, steady) if causes else steady
         self._again += 1
         return min(_LONGEST_WAIT, 5.0 * 2.0**self._again)
 
