@@ -28,6 +28,8 @@ SOCKET = "shipper.sock"
 LOG = "shipper.log"
 PROGRAM = (sys.executable, "-P", "-m", "decnet.shipper")
 _ANSWER_SECONDS = 20.0
+_LIST_SECONDS = 5.0
+"""A list is ready at any time, and a person waits for it."""
 _QUIT_SECONDS, _TERM_SECONDS, _KILL_SECONDS = 10.0, 2.0, 5.0
 _OPEN_FILES = 4096
 
@@ -150,6 +152,8 @@ class Shipper:
     def _exchange(self, connection: socket.socket, request: Request, fds: Sequence[int]) -> bytes:
         """The answer, empty when it hangs up."""
         try:
+            if request.op == "list":
+                connection.settimeout(_LIST_SECONDS)
             socket.send_fds(connection, [msgspec.json.encode(request)], list(fds))
             return connection.recv(PACKET_LIMIT)
         except ConnectionError:
