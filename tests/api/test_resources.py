@@ -71,6 +71,11 @@ def test_filters_let_through_what_they_say(client):
     assert len(own) == one["events"]
     assert [event["seq"] for event in own] == sorted(event["seq"] for event in own)
     assert client.get(f"/api/v1/sessions/{one['id']}").json() == one
+    here = {"network": one["network"], "decoy": one["decoy"], "limit": 1000}
+    found = client.get("/api/v1/sessions", params=here).json()["items"]
+    assert one in found
+    assert {(item["network"], item["decoy"]) for item in found} == {(one["network"], one["decoy"])}
+    assert client.get("/api/v1/sessions", params={**here, "network": "other"}).json()["items"] == []
 
 
 def test_a_decoy_has_its_state_and_its_counts(client):

@@ -62,6 +62,7 @@ class EventsQuery(Filters, Paged):
 
 
 class SessionsQuery(Paged):
+    network: str = Field("", max_length=128)
     decoy: str = Field("", max_length=128)
     source: str = Field("", max_length=64)
 

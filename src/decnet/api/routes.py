@@ -85,7 +85,9 @@ def events(request: Request, asked: queries.Events) -> Response:
 def sessions(request: Request, asked: queries.Sessions) -> Response:
     """Connections, the newest first."""
     store = _site(request).store
-    found = store.sessions(asked.limit, asked.cursor, decoy=asked.decoy, src_ip=asked.source)
+    found = store.sessions(
+        asked.limit, asked.cursor, network=asked.network, decoy=asked.decoy, src_ip=asked.source
+    )
     items = [_session(one) for one in found]
     return _sent(r.Sessions(items, answers.following(found, asked.limit)))
 

@@ -46,14 +46,22 @@ def visits(connection: Connection, ip: str) -> list[Visit]:
 
 
 def sessions(
-    connection: Connection, limit: int, before: int | None = None, *, decoy: str = "", src_ip: str = ""
+    connection: Connection,
+    limit: int,
+    before: int | None = None,
+    *,
+    network: str = "",
+    decoy: str = "",
+    src_ip: str = "",
 ) -> list[Session]:
     """Connections, the newest first. ``before`` is the id of the last one of the page before."""
     statement = _sessions().order_by(_session.c.id.desc()).limit(min(limit, MOST))
     if before is not None:
         statement = statement.where(_session.c.id < before)
-    if decoy:
-        statement = statement.where(_session.c.decoy.in_(select(_decoy.c.id).where(_decoy.c.name == decoy)))
+    where = {_decoy.c.network: network, _decoy.c.name: decoy}
+    if any(where.values()):
+        found = select(_decoy.c.id).where(*(column == value for column, value in where.items() if value))
+        statement = statement.where(_session.c.decoy.in_(found))
     if src_ip:
         statement = statement.where(_attacker.c.ip == src_ip)
     return [Session(*row) for row in connection.execute(statement)]

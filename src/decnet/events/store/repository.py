@@ -132,11 +132,17 @@ class Repository:
             return pages.event(connection, uid)
 
     def sessions(
-        self, limit: int = 50, before: int | None = None, *, decoy: str = "", src_ip: str = ""
+        self,
+        limit: int = 50,
+        before: int | None = None,
+        *,
+        network: str = "",
+        decoy: str = "",
+        src_ip: str = "",
     ) -> list[values.Session]:
         """Connections, the newest first; ``before`` is the id of the last of the page before."""
         with self._connection() as connection:
-            return people.sessions(connection, limit, before, decoy=decoy, src_ip=src_ip)
+            return people.sessions(connection, limit, before, network=network, decoy=decoy, src_ip=src_ip)
 
     def session(self, uid: str) -> values.Session | None:
         """A connection by its id."""

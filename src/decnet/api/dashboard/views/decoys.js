@@ -54,6 +54,6 @@ async function one(page, network, name, signal) {
       ["First event", found.first_seen && time(found.first_seen)], ["Last event", found.last_seen && time(found.last_seen)],
     ]),
     el("h2", {}, "Sessions"),
-    await pages("sessions", { decoy: name }, `Sessions at ${name}`, SESSIONS, signal),
+    await pages("sessions", { network, decoy: name }, `Sessions at ${name}`, SESSIONS, signal),
   );
 }
