@@ -36,7 +36,7 @@
 #define LISTEN 10
 #define HALF_SECOND 500000000
 #define OURS 0x5ac1d00d	/* skb->mark between `inbound`, which made the packet, and `outbound` */
-#define CHUNK 512	/* the most that is summed up here */
+#define CHUNK 512	/* the most that one call of the kernel sums up */
 #define swap16 __builtin_bswap16
 #define swap32 __builtin_bswap32
 
@@ -233,18 +233,30 @@ INLINE __u32 socket_state(struct seen *p, int from_host)
 	return state;
 }
 
-/* The sum of what is behind the IP header, up to CHUNK bytes; negative where there is more. */
-INLINE __s64 sum_of(struct seen *p, __u32 size)
+INLINE __s64 sum_chunk(struct seen *p, __u32 at, __u32 size, __u32 seed)
 {
+	__asm__ volatile("" : "+r"(size));	/* the bound is checked here, where the verifier sees it */
 	if (size < 1 || size > CHUNK)
 		return -1;
-	if (load(p->skb, p->l4, p->room->chunk, size) < 0)
+	if (load(p->skb, p->l4 + at, p->room->chunk, size) < 0)
 		return -1;
 	*(__u8 *)(p->room->chunk + size) = 0;
 	*(__u8 *)(p->room->chunk + size + 1) = 0;
 	*(__u8 *)(p->room->chunk + size + 2) = 0;
 	size = (size + 3) & 0x3fc;
-	return sum(0, 0, p->room->chunk, size, 0);
+	return sum(0, 0, p->room->chunk, size, seed);
+}
+
+/* The sum of what is behind the IP header, all that fits an Ethernet frame; negative where there is more. */
+INLINE __s64 sum_of(struct seen *p, __u32 size)
+{
+	__s64 s = sum_chunk(p, 0, size < CHUNK ? size : CHUNK, 0);
+
+	if (s >= 0 && size > CHUNK)
+		s = sum_chunk(p, CHUNK, size < 2 * CHUNK ? size - CHUNK : CHUNK, s);
+	if (s >= 0 && size > 2 * CHUNK)
+		s = sum_chunk(p, 2 * CHUNK, size - 2 * CHUNK, s);
+	return s;
 }
 
 INLINE __u16 next_id(struct personality *host, __u8 mode, __u16 kept, int icmp, __u32 segments)
