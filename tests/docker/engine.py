@@ -23,6 +23,9 @@ from tests.live.lab import eventually, run
 
 CACHE = Path.home() / ".cache" / "decnet-tests" / "images"
 SUITE = "bookworm"
+_UBUNTU = {"focal", "jammy", "noble"}
+_UBUNTU_MIRROR = "http://archive.ubuntu.com/ubuntu"
+_UBUNTU_KEYRING = "usr/share/keyrings/ubuntu-archive-keyring.gpg"
 BASE = "debian:12"
 """What the distro profile ``debian`` names as its image."""
 HOST = "unix:///run/docker.sock"
@@ -31,7 +34,7 @@ _INSIDE = ("unshare", "--mount", "sh", "-ec", 'cd "$0"; pivot_root . .; umount -
 
 
 def base_archive(suite: str = SUITE, *packages: str) -> Path:
-    """The file system of a minimal Debian with these packages, made at the first call (20 s).
+    """The file system of a minimal Debian or Ubuntu with these packages, made at the first call (20 s).
 
     Skips where it cannot be made.
     """
@@ -49,9 +52,23 @@ def base_archive(suite: str = SUITE, *packages: str) -> Path:
                 "--variant=minbase",
                 *(f"--include={one}" for one in packages),
             ]
-            run(*command, suite, str(fresh), timeout=300)
+            run(*command, *_mirror(suite, fresh), timeout=300)
             fresh.rename(archive)
     return archive
+
+
+def _mirror(suite: str, target: Path) -> tuple[str, ...]:
+    """What to make, into what, from where. Debian vouches for Ubuntu's keys, in a package of its own."""
+    if suite not in _UBUNTU:
+        return suite, str(target)
+    keys = CACHE / _UBUNTU_KEYRING
+    if not keys.exists():
+        packed = CACHE / "keys.tar"
+        wanted = ("--variant=extract", "--include=ubuntu-archive-keyring")
+        run("mmdebstrap", "--quiet", *wanted, "trixie", str(packed), timeout=120)
+        run("tar", "--extract", f"--file={packed}", f"--directory={CACHE}", f"./{_UBUNTU_KEYRING}")
+        packed.unlink()
+    return f"--keyring={keys}", suite, str(target), _UBUNTU_MIRROR
 
 
 class Daemon:

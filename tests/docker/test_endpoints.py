@@ -95,10 +95,10 @@ StrictModes no
 
 
 @pytest.fixture
-def by_ssh(lab, monkeypatch) -> Iterator[None]:
-    """An sshd of the lab with a key for root, as whom the engine is reached then; ssh goes by root's home, not HOME."""
-    home, sshd = Path("/root/.ssh"), shutil.which("sshd") or "/usr/sbin/sshd"
-    if not Path(sshd).exists():
+def sshd(lab) -> Iterator[str]:
+    """The engine's address by an sshd of the lab with a key for root; ssh goes by root's home, not HOME."""
+    home, program = Path("/root/.ssh"), shutil.which("sshd") or "/usr/sbin/sshd"
+    if not Path(program).exists():
         pytest.skip("no sshd here")
     home.mkdir(mode=0o700, exist_ok=True)
     run("mount", "-t", "tmpfs", "-o", "mode=0700", "ours", str(home))
@@ -108,14 +108,29 @@ def by_ssh(lab, monkeypatch) -> Iterator[None]:
     (home / "authorized").write_text((home / "id_ed25519.pub").read_text())
     (home / "known_hosts").write_text(f"[127.0.0.1]:2222 {(home / 'host.pub').read_text()}")
     (home / "sshd_config").write_text(SSHD)
-    server = subprocess.Popen([sshd, "-D", "-e", "-f", str(home / "sshd_config")], stderr=subprocess.DEVNULL)
+    server = subprocess.Popen(
+        [program, "-D", "-e", "-f", str(home / "sshd_config")], stderr=subprocess.DEVNULL
+    )
     ask = ("ssh", "-p", "2222", "127.0.0.1", "true")
     eventually(lambda: subprocess.run(ask, capture_output=True, check=False).returncode == 0)
-    monkeypatch.setenv("DOCKER_HOST", "ssh://root@127.0.0.1:2222")
-    yield
+    yield "ssh://root@127.0.0.1:2222"
     server.terminate()
     server.wait(10)
     run("umount", "--lazy", str(home))
+
+
+@pytest.fixture(params=["DOCKER_HOST", "DOCKER_CONTEXT", "current context"])
+def by_ssh(request, sshd, tmp_path, monkeypatch) -> None:
+    """What says that the engine is reached by ssh."""
+    if request.param == "DOCKER_HOST":
+        monkeypatch.setenv("DOCKER_HOST", sshd)
+        return
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
+    run("docker", "context", "create", "afar", "--docker", f"host={sshd}")
+    if request.param == "DOCKER_CONTEXT":
+        monkeypatch.setenv("DOCKER_CONTEXT", "afar")
+    else:
+        run("docker", "context", "use", "afar")
 
 
 def sessions(lab) -> list[int]:
@@ -139,7 +154,8 @@ def test_by_ssh_and_the_supervisor_too(by_ssh, engine, lab, decnet, file):
     eventually(lambda: not sessions(lab))
 
 
-def test_an_ssh_that_lets_nobody_in_is_told_in_words(by_ssh, lab, decnet, file, monkeypatch):
+def test_an_ssh_that_lets_nobody_in_is_told_in_words(sshd, lab, decnet, file, monkeypatch):
+    monkeypatch.setenv("DOCKER_HOST", sshd)
     Path("/root/.ssh/authorized").write_text("")
     assert "no Docker Engine answers" in decnet("plan", file, code=1)
     monkeypatch.setenv("DOCKER_HOST", "ssh://root@127.0.0.1:2223")

@@ -10,6 +10,8 @@ import pytest
 from decnet.errors import MissingCapability, WorldError
 from decnet.world.docker import engine as engines
 from decnet.world.docker.engine import Engine, explained
+from tests.docker.engine import HOST
+from tests.live.lab import run
 
 pytestmark = pytest.mark.docker
 
@@ -34,13 +36,36 @@ def test_docker_host_goes_first(engine, monkeypatch):
 
 def test_a_context_is_followed(engine, monkeypatch, tmp_path):
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
-    meta = tmp_path / "contexts" / "meta"
-    folder = meta / hashlib.sha256(b"other").hexdigest()
-    folder.mkdir(parents=True)
-    described = {"Name": "other", "Metadata": {}, "Endpoints": {"docker": {"Host": "unix:///run/other.sock"}}}
-    (folder / "meta.json").write_text(json.dumps(described))
-    (tmp_path / "config.json").write_text('{"currentContext": "other"}')
+    run("docker", "context", "create", "other", "--docker", "host=unix:///run/other.sock")
+    assert engines.is_there()
+    monkeypatch.setenv("DOCKER_CONTEXT", "other")
     assert not engines.is_there()
+    monkeypatch.setenv("DOCKER_HOST", HOST)
+    assert engines.is_there()
+    monkeypatch.delenv("DOCKER_HOST")
+    monkeypatch.delenv("DOCKER_CONTEXT")
+    run("docker", "context", "use", "other")
+    assert not engines.is_there()
+
+
+@pytest.mark.parametrize(
+    ("described", "said"),
+    [
+        (None, "there is no Docker context 'other'"),
+        ("{", "the Docker context 'other' cannot be read: Expecting property name"),
+        ('{"Endpoints": {"docker": null}}', "the Docker context 'other' cannot be read"),
+    ],
+)
+def test_a_context_that_is_not_there_is_an_error_and_not_the_default(monkeypatch, tmp_path, described, said):
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    monkeypatch.setenv("DOCKER_CONTEXT", "other")
+    if described is not None:
+        folder = tmp_path / "contexts" / "meta" / hashlib.sha256(b"other").hexdigest()
+        folder.mkdir(parents=True)
+        (folder / "meta.json").write_text(described)
+    with pytest.raises(MissingCapability, match=said) as raised:
+        Engine()
+    assert "docker context" in raised.value.hint
 
 
 @pytest.fixture

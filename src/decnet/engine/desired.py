@@ -173,7 +173,6 @@ def _container(
         decoy.lan if held else "",
         decoy.mac if held else "",
         str(decoy.ip) if held else "",
-        str(decoy.ip6 or "") if held else "",
         decoy.bounds.pids,
         tuple(sorted(decoy.os.sysctls.items())),
     )

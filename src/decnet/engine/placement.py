@@ -25,7 +25,7 @@ def bridges_of(
 ) -> dict[str, dict[str, int]]:
     """LAN → decoy → number of its bridge: as it was, else the first with room. Without an entry it is 0.
 
-    Containers are plugged into the first, on which the Docker network stands.
+    Containers are on the first.
     """
     there = _links(saved)
     found: dict[str, dict[str, int]] = {lan.name: {} for lan in network.lans}

@@ -13,8 +13,8 @@ import msgspec
 class Container:
     """One decoy's container. ``image`` is ``TAG@ID`` (the tag alone where nobody could say which image that is).
 
-    ``lan`` is the LAN that it is plugged into, with these addresses (``ip`` and ``ip6`` without prefix length, ``ip6``
-    and ``mac`` may be empty); empty where its links are made by decnet.
+    ``lan`` is the LAN that it is on, with these addresses (``ip`` without prefix length, ``mac`` may be empty); empty
+    where it only lends its namespaces.
     """
 
     image: str
@@ -23,7 +23,6 @@ class Container:
     lan: str
     mac: str
     ip: str
-    ip6: str = ""
     pids: int = 0
     """Most processes and threads in it; 0 is: as many as the machine lets it."""
     sysctls: tuple[tuple[str, str], ...] = field(default=())

@@ -98,7 +98,7 @@ class Lan:
     gateway: str = _field(Policy.IGNORED, "")
     """The router's address, where there is one."""
     docker: bool = _field(Policy.LIVE, False)
-    """Whether a Docker network stands on it, for containers to be plugged into."""
+    """Whether it has a Docker network, for containers to be put on."""
 
     @property
     def parent(self) -> str:
@@ -157,7 +157,7 @@ class Link:
     """IPv6 address with prefix length; empty is a decoy without IPv6."""
     gateway6: str = _field(Policy.LIVE, "")
     docker: bool = _field(Policy.COMPUTED, False)
-    """Whether Docker makes it, with the container."""
+    """Whether a container has it, with which it goes."""
 
     @property
     def id(self) -> Id:

@@ -70,8 +70,6 @@ class Acts:
         with refusal.explained(resource):
             match resource:
                 case Lan():
-                    if resource.docker and resource.name in self._docker().lans():
-                        lans.claim(self._kernel, self._network, resource)
                     lans.create(self._kernel, self._network, resource)
                     self._route_to_decoys(resource)
                     if resource.docker:
@@ -172,8 +170,7 @@ class Acts:
 
     def _create_decoy(self, decoy: Decoy, content: bytes | None) -> None:
         def prepare() -> None:
-            if decoy.runtime != "docker":
-                namespaces.quieten()
+            namespaces.quieten()
             firewall.put(decoy.egress)
             links.loopback_up()
 

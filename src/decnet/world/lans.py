@@ -54,14 +54,6 @@ def create(kernel: Socket, network: str, lan: Lan) -> None:
         bridges.create(kernel, network, lan, seen, _mac(network, lan, "02:00:00"))
 
 
-def claim(kernel: Socket, network: str, lan: Lan) -> None:
-    """Take over the bridge that the engine made for our Docker network: it starts before us after a reboot."""
-    seen = kernel.link(names.lan_interface(network, lan.name))
-    if seen and seen.kind == Driver.BRIDGE and not ownership.lan_is_ours(seen, network, lan.name):
-        own = (("IFLA_GROUP", names.group(network)), ("IFLA_ADDRESS", _mac(network, lan, "02:00:00")))
-        kernel.change(messages.set_link(seen.ifindex, *own))
-
-
 def remove(kernel: Socket, network: str, lan: Lan) -> None:
     """Take a LAN's interfaces away, when they are there and ours."""
     if lan.driver is Driver.BRIDGE:

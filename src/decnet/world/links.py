@@ -37,17 +37,14 @@ def create(kernel: Socket, network: str, link: Link, *, hold: bool = False) -> b
         raise refusal.foreign(link, parent)
     with namespaces.opened(network, link.decoy) as fd:
         if link.docker:
-            fresh = False
-            peer = _take_over(network, link, fd)
-        else:
-            made = dataclasses.replace(link, up=link.up and not hold)
-            fresh = _make(kernel, network, made, parent, fd)
-            peer = names.peer_interface(network, link.decoy, link.name)
+            namespaces.inside(fd, lambda: _clear(link.name, names.group(network)))
+        made = dataclasses.replace(link, up=link.up and not hold)
+        fresh = _make(kernel, network, made, parent, fd)
         held = hold and fresh
         if not held:
             namespaces.inside(fd, lambda: _configure(link, fresh=fresh))
     if link.driver is Driver.BRIDGE:
-        bridges.quiet(peer)
+        bridges.quiet(names.peer_interface(network, link.decoy, link.name))
     elif behind := lans.hairpin(kernel, network, link.lan):
         routes = lans.routes(behind, (link.address, link.address6))
         if routes:
@@ -104,20 +101,12 @@ def _make(kernel: Socket, network: str, link: Link, parent: LinkSeen, fd: int) -
     return True
 
 
-def _take_over(network: str, link: Link, fd: int) -> str:
-    """Mark the link that an engine made as ours; the host's end of it, empty where it has none."""
-
-    def mark() -> int:
-        with Socket() as kernel:
-            seen = kernel.link(link.name)
-            if seen is None:
-                raise NetlinkError(errno.ENODEV, f"the engine made no {link.name}")
-            if seen.group != names.group(network):
-                kernel.change(messages.set_link(seen.ifindex, ("IFLA_GROUP", names.group(network))))
-            return seen.parent
-
-    index = namespaces.inside(fd, mark)
-    return socket.if_indextoname(index) if link.driver is Driver.BRIDGE else ""
+def _clear(name: str, group: int) -> None:
+    """Take the link away that an engine gave a container when it started it: it leads to where nobody is."""
+    with Socket() as kernel:
+        seen = kernel.link(name)
+        if seen and seen.group != group:
+            _delete(kernel, seen)
 
 
 def _add(kernel: Socket, network: str, link: Link, parent: LinkSeen, fd: int) -> None:

@@ -92,7 +92,7 @@ def look(network: str, expected: Iterable[Resource], containers: Containers | No
         host = {seen.ifindex: seen for seen in kernel.links()}
         addresses = kernel.addresses(socket.AF_UNSPEC)
     _see_lans(view, host, addresses, containers.lans if containers else frozenset())
-    _see_foreign(view, {seen.name: seen for seen in host.values()}, containers)
+    _see_foreign(view, {seen.name: seen for seen in host.values()})
     running = containers.running if containers else {}
     decoys = [one for one in namespaces.decoys(network) if one in running or not _wants_container(view, one)]
     for decoy in decoys:
@@ -339,15 +339,9 @@ def _lan_of(view: View, parent: LinkSeen | None, wanted: Link | None) -> str:
     return next(named, "")
 
 
-def _see_foreign(view: View, host: dict[str, LinkSeen], containers: Containers | None) -> None:
-    """Interfaces that have a name of ours, but not our group or alias.
-
-    A bridge that our Docker network stands on is ours, whoever made it: after a reboot that is the engine.
-    """
-    standing = containers.lans if containers else frozenset()
+def _see_foreign(view: View, host: dict[str, LinkSeen]) -> None:
+    """Interfaces that have a name of ours, but not our group or alias."""
     for resource in view.expected.values():
-        if isinstance(resource, Lan) and resource.name in standing:
-            continue
         if isinstance(resource, Lan):
             seen = host.get(names.lan_interface(view.network, resource.name))
             if seen and not ownership.lan_is_ours(seen, view.network, resource.name):

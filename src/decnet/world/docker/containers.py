@@ -115,7 +115,7 @@ def bound(engine: Engine, network: str, decoy: str, bounds: Bounds) -> None:
 
 
 def is_plugged(pid: int) -> bool:
-    """Whether a container has the link that the engine made for it."""
+    """Whether a container has a link: the one that the engine made for it, or the decoy's in its place."""
     try:
         return f"{_LINK}:" in Path(f"/proc/{pid}/net/dev").read_text()
     except OSError:  # it has gone meanwhile
@@ -173,7 +173,6 @@ def _connect(engine: Engine, network: str, there: Handle, made_of: Container) ->
             str(there.id),
             networks.name(network, made_of.lan),
             ipv4_address=made_of.ip,
-            ipv6_address=made_of.ip6 or None,
         )
 
 
@@ -183,9 +182,7 @@ def _make(engine: Engine, network: str, decoy: Decoy, made_of: Container, user: 
     lan = networks.name(network, made_of.lan) if made_of.lan else _NO_NETWORK
     image = made_of.image_id or made_of.tag
     own, of_endpoint = _mac(engine, made_of)
-    endpoint = api.create_endpoint_config(
-        ipv4_address=made_of.ip or None, ipv6_address=made_of.ip6 or None, mac_address=of_endpoint
-    )
+    endpoint = api.create_endpoint_config(ipv4_address=made_of.ip or None, mac_address=of_endpoint)
     with explained(str(decoy.id)):
         created = api.create_container(
             image,

@@ -15,13 +15,11 @@ from typing import Any, Self
 import docker
 import requests
 from docker.constants import DEFAULT_DOCKER_API_VERSION
-from docker.context import ContextAPI
 from docker.errors import APIError, DockerException, ImageNotFound
-from docker.tls import TLSConfig
 from docker.utils import kwargs_from_env
 
 from decnet.errors import MissingCapability, WorldError
-from decnet.world.docker import presence
+from decnet.world.docker import contexts, presence
 
 OLDEST = (1, 41)
 """API of Engine 20.10."""
@@ -35,7 +33,6 @@ _WORDS = {
     "no space left on device": "the engine's disk is full: docker system df, docker image prune",
     "is already in use by container": "a container of somebody else has the name: docker ps -a, docker rename",
     "Pool overlaps": "another Docker network has these addresses: docker network ls, docker network inspect",
-    "is already using parent": "another Docker network stands on this interface, and Docker allows one: docker network ls",
     "Conflict. The container name": "a container of somebody else has the name: docker ps -a, docker rename",
 }
 """What an engine says → what to do."""
@@ -141,13 +138,10 @@ def _client(seconds: int, api: tuple[int, int]) -> docker.DockerClient:
 
 
 def _endpoint() -> dict[str, Any]:
-    """What the docker command would talk to: ``base_url`` and, where it asks for it, ``tls``."""
-    asked = kwargs_from_env()
-    context = None if "base_url" in asked else ContextAPI.get_current_context()
-    if context is not None and context.Host:
-        asked["base_url"] = context.Host
-        if isinstance(context.TLSConfig, TLSConfig):
-            asked["tls"] = context.TLSConfig
+    """What the docker command would talk to: ``base_url`` and, where it asks for it, ``tls``. Raises `MissingCapability`."""
+    asked: dict[str, Any] = dict(kwargs_from_env())
+    if "base_url" not in asked:
+        asked |= contexts.endpoint()
     return {"base_url": _DEFAULT, **asked}
 
 

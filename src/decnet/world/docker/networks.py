@@ -1,13 +1,15 @@
-"""The Docker network of a LAN: containers are plugged into it, so the engine brings their links back when it starts them.
+"""The Docker network of a LAN: where a container is, with its address and its MAC, until it is a decoy.
 
-It stands on what the LAN is: on a bridge of ours (the engine is told its name and makes none), or on the parent of
-macvlans and ipvlans. The engine gives no address of its own choice, translates none, and routes nothing.
+It is a bridge that the engine makes, and nobody else is on it. An engine has a container's link up before anything of
+ours can be in place, at each start, whoever starts it; a scanner would get the answers of a bare Linux then. So it
+comes up in this waiting room, and decnet puts the LAN's own link in its place (`decnet.world.links`). The engine gives
+no address of its own choice, has none itself, translates none, and routes nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from ipaddress import IPv4Network, ip_interface, ip_network
+from ipaddress import IPv4Network, ip_interface
 from typing import Any
 
 from docker.errors import NotFound
@@ -19,6 +21,11 @@ from decnet.spec.resources import Driver, Lan
 from decnet.world import names
 from decnet.world.docker import labels
 from decnet.world.docker.engine import Engine, explained
+
+_OPTIONS = {
+    "com.docker.network.bridge.inhibit_ipv4": "true",
+    "com.docker.network.bridge.enable_ip_masquerade": "false",
+}
 
 
 def create(engine: Engine, network: str, lan: Lan) -> None:
@@ -73,30 +80,14 @@ def _find(engine: Engine, network: str, lan: str) -> Network | None:
 
 
 def _wanted(network: str, lan: Lan) -> dict[str, Any]:
-    pools = [IPAMPool(subnet=lan.subnet, gateway=_gateway(lan))]
-    if lan.subnet6:
-        pools.append(IPAMPool(subnet=lan.subnet6, gateway=_gateway6(lan)))
+    """Without IPv6: the engine would give its bridge an address then, and the host a route to nowhere."""
     return {
-        "driver": lan.driver.value,
-        "ipam": IPAMConfig(pool_configs=pools),
-        "enable_ipv6": bool(lan.subnet6),
-        "options": _options(network, lan),
+        "driver": "bridge",
+        "ipam": IPAMConfig(pool_configs=[IPAMPool(subnet=lan.subnet, gateway=_gateway(lan))]),
+        "options": dict(_OPTIONS),
         "labels": {labels.NETWORK: network, labels.LAN: lan.name},
         "check_duplicate": True,
     }
-
-
-def _options(network: str, lan: Lan) -> dict[str, str]:
-    mtu = {"com.docker.network.driver.mtu": str(lan.mtu)}
-    if lan.driver is Driver.BRIDGE:
-        own = {
-            "com.docker.network.bridge.name": names.lan_interface(network, lan.name),
-            "com.docker.network.bridge.enable_ip_masquerade": "false",
-            "com.docker.network.bridge.enable_icc": "true",
-        }
-        return {**mtu, **own, **({} if lan.address else {"com.docker.network.bridge.inhibit_ipv4": "true"})}
-    mode = {"macvlan_mode": "bridge"} if lan.driver is Driver.MACVLAN else {"ipvlan_mode": "l2"}
-    return {**mtu, "parent": lan.parent, **mode}
 
 
 def _gateway(lan: Lan) -> str:
@@ -106,20 +97,9 @@ def _gateway(lan: Lan) -> str:
     return lan.gateway or str(IPv4Network(lan.subnet).broadcast_address - 1)
 
 
-def _gateway6(lan: Lan) -> str:
-    if lan.driver is Driver.BRIDGE and lan.address6:
-        return str(ip_interface(lan.address6).ip)
-    return str(ip_network(lan.subnet6).broadcast_address - 1)
-
-
 def _fits(attrs: dict[str, Any], wanted: dict[str, Any]) -> bool:
     """Whether what is there is what would be made."""
     pools = [(one["Subnet"], one.get("Gateway", "")) for one in attrs["IPAM"]["Config"] or ()]
     asked = [(one["Subnet"], one["Gateway"]) for one in wanted["ipam"]["Config"]]
     same = all(attrs["Options"].get(key) == value for key, value in wanted["options"].items())
-    return (
-        same
-        and pools == asked
-        and attrs["Driver"] == wanted["driver"]
-        and attrs["EnableIPv6"] == wanted["enable_ipv6"]
-    )
+    return same and pools == asked and attrs["Driver"] == wanted["driver"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -15,7 +16,7 @@ def may_be_there() -> bool:
     if any(os.environ.get(name) for name in ("DOCKER_HOST", "DOCKER_CONTEXT")):
         return True
     try:
-        return SOCKET.is_socket() or _names_a_context()
+        return SOCKET.is_socket() or bool(current_context())
     except OSError:  # a folder that is not for us
         return False
 
@@ -23,13 +24,19 @@ def may_be_there() -> bool:
 def variables() -> dict[str, str]:
     """What says which engine is meant, for a process of ours that has neither this environment nor this home."""
     found = {name: os.environ[name] for name in _VARIABLES if os.environ.get(name)}
-    folder = Path(_CONFIG).expanduser()
-    return {"DOCKER_CONFIG": str(folder), **found} if folder.is_dir() else found
+    home = Path(_CONFIG).expanduser()
+    return {"DOCKER_CONFIG": str(home), **found} if home.is_dir() else found
 
 
-def _names_a_context() -> bool:
-    folder = Path(os.environ.get("DOCKER_CONFIG") or _CONFIG).expanduser()
+def folder() -> Path:
+    """Where the docker command has its configuration."""
+    return Path(os.environ.get("DOCKER_CONFIG") or _CONFIG).expanduser()
+
+
+def current_context() -> str:
+    """The context of ``docker context use``; empty where none was chosen."""
     try:
-        return '"currentContext"' in (folder / "config.json").read_text(errors="replace")
-    except (FileNotFoundError, NotADirectoryError):
-        return False
+        chosen = json.loads((folder() / "config.json").read_bytes()).get("currentContext")
+    except (FileNotFoundError, NotADirectoryError, ValueError, AttributeError):
+        return ""
+    return chosen if isinstance(chosen, str) else ""
