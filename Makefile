@@ -9,9 +9,9 @@ APT    := $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get
 
 # Programs that the tests use as clients, scanners and reference servers, and the packages they come from. While they are
 # installed a policy-rc.d keeps their services from starting (invoke-rc.d(8)).
-TEST_PACKAGES := apache2-bin arping busybox-static chromium chromium-driver clang curl docker.io fonts-dejavu-core inetutils-telnet iproute2 iputils-ping libglib2.0-0 \
+TEST_PACKAGES := apache2-bin arping busybox-static chromium chromium-driver clang curl docker.io ethtool fonts-dejavu-core inetutils-telnet iproute2 iputils-ping libglib2.0-0 \
                  libjson-c5 libnet-ssleay-perl libsasl2-modules libwrap0 linux-libc-dev mariadb-server mmdebstrap nats-server nftables \
-                 nginx-light nmap openssh-client openssh-server openssh-sftp-server postfix postgresql procps redis-server \
+                 nginx-light nmap openssh-client openssh-server openssh-sftp-server p0f postfix postgresql procps redis-server \
                  redis-tools sasl2-bin \
                  sshpass swaks tcpdump
 

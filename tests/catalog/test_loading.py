@@ -275,6 +275,7 @@ PERSONALITIES = {
         5,
         "bad-value",
     ),
+    "a SYN without what it is told to do": ("[tcp]\nsyn_opts = M,S,T\n", 4, "bad-value"),
     "an unknown key": ("[tcp]\nopts_wss = M\n", 4, "unknown-key"),
     "an unknown section": ("[t8]\nmode = drop\n", 3, "unknown-section"),
     "a window that is none": ("[tcp]\nwin = round-mss 5\n", 4, "bad-value"),
@@ -300,3 +301,8 @@ def test_a_section_of_a_network_file_changes_a_single_key_of_a_personality(tmp_p
     assert odd.personality.tcp.opts_ws == windows.personality.tcp.opts_ws
     assert odd.sysctls["net.ipv4.tcp_rmem"] == f"4096 131072 {65535 << 9}"
     assert odd.aliases == ()
+
+
+def test_a_system_may_do_time_stamps_and_offer_none(tmp_path):
+    write(tmp_path, "os/shy.ini", "[os]\nbase = linux\n[tcp]\nsyn_opts = M,N,N,S,N,W\n")
+    assert load([tmp_path]).oses["shy"].personality.tcp.syn_opts == "M,N,N,S,N,W"

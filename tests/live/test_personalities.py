@@ -2,122 +2,48 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import random
 import re
 import socket
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from decnet import stack
 from decnet.catalog import load
 from decnet.stack import shipped
-from decnet.world import Decoy, Driver, Lan, Link, Stack, bpf, filters, names, namespaces, scan
-from tests.live.command import Command
-from tests.live.lab import Lab, Machine, eventually, run
+from decnet.world import Decoy, Driver, Lan, Link, Stack, bpf, filters, names
+from tests.live.faces import ADDRESS, EXACT, NEAR, Faces, answers, applied, chosen, inside, label
+from tests.live.lab import Lab, Machine, run
 from tests.live.worlds import opened
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
 
-EXACT = (
-    "linux-4", "linux-5", "linux-6", "windows7", "windows10", "windows11", "windows-server-2012r2", "windows-server-2016",
-    "windows-server-2019", "windows-server-2022", "freebsd", "openbsd", "macos", "ip-camera", "synology", "cisco-ios", "lwip",
-)  # fmt: skip
-"""Profiles that nmap 7.93 has a label for that they meet. The others come near: docs/os-fingerprints.md."""
-NEAR = ("cisco-asa", "vxworks", "hp-laserjet")
-ADDRESS = {name: f"198.51.100.{20 + number}" for number, name in enumerate((*EXACT, *NEAR))}
-CONNECTED = ("linux-6", "windows7", "windows10", "freebsd", "openbsd", "macos", "cisco-ios", "lwip", *NEAR)
-ECHO = """
-import socket
-listener = socket.create_server(("", 9000))
-while True:
-    connection, _ = listener.accept()
-    with connection:
-        while piece := connection.recv(1 << 18):
-            connection.sendall(piece)
-"""
-MEGABYTES = 8
+CONNECTED = chosen(
+    ("linux-6", "windows7", "windows10", "freebsd", "openbsd", "macos", "cisco-ios", "lwip", *NEAR),
+    (*EXACT, *NEAR),
+)
+MEGABYTES = int(os.environ.get("DECNET_MEGABYTES", "8"))
 
 
 @pytest.fixture(scope="module")
-def attacker(lab: Lab, tmp_path_factory) -> Iterator[Machine]:
-    """A machine on the LAN of a network with a decoy of every system; the network is applied."""
-    folder = tmp_path_factory.mktemp("faces")
-    file = folder / "faces.ini"
-    decoys = "".join(
-        f"\n[{name}]\nos = {name}\nip = {address}\nservices = http\n" for name, address in ADDRESS.items()
-    )
-    file.write_text(
-        f"[general]\nname = faces\nnet = 198.51.100.0/24\nruntime = netns\nseed = faces\n{decoys}", "utf-8"
-    )
-    decnet = Command(folder / "state", supervised=False)
-    decnet("apply", "--yes", file)
-    machine = lab.machine("attacker", "198.51.100.9/24", bridge=names.lan_interface("faces", "default"))
-    eventually(lambda: answers(machine, ADDRESS["linux-6"]))
-    machine_state[machine.name] = (decnet, file)
-    yield machine
-    lab.unplug(machine)
-    decnet("destroy", "--yes", "faces")
+def faces(lab: Lab, tmp_path_factory) -> Iterator[Faces]:
+    with applied(lab, tmp_path_factory.mktemp("faces")) as made:
+        yield made
 
 
-machine_state: dict[str, tuple[Command, Path]] = {}
-
-
-def answers(machine: Machine, address: str) -> bool:
-    return "HTTP/1." in machine.run("curl", "-sI", "-m", "3", f"http://{address}/", check=False)
-
-
-def inside(machine: Machine, work):
-    """Do something in a machine's namespace."""
-    fd = os.open(f"/run/netns/{machine.name}", os.O_RDONLY)
-    try:
-        return namespaces.inside(fd, work)
-    finally:
-        os.close(fd)
-
-
-def scanned(machine: Machine, name: str) -> str:
-    return "; ".join(inside(machine, lambda: scan.operating_systems(ADDRESS[name], (80,))))
+@pytest.fixture
+def attacker(faces: Faces) -> Machine:
+    return faces.attacker
 
 
 @pytest.mark.parametrize("name", EXACT)
-def test_a_scan_takes_a_decoy_for_its_system_and_a_visitor_is_served_after_it(attacker: Machine, name: str):
-    label = load().oses[name].nmap_label
-    assert label in scanned(attacker, name)
-    assert label in scanned(attacker, name)
-    assert answers(attacker, ADDRESS[name])
-
-
-def test_two_scanners_at_once_see_the_same_system(lab: Lab, attacker: Machine):
-    seen: list[str] = []
-    other = threading.Thread(
-        target=lambda: seen.append("; ".join(scan.operating_systems(ADDRESS["windows10"], (80,))))
-    )
-    other.start()
-    seen.append(scanned(attacker, "windows10"))
-    other.join()
-    assert all("Microsoft Windows 10" in one for one in seen), seen
-
-
-@contextlib.contextmanager
-def echoing(name: str) -> Iterator[None]:
-    """A server on port 9000 of a decoy that sends back what comes."""
-    command = ("nsenter", f"--net=/run/netns/decnet:faces:{name}", sys.executable, "-c", ECHO)
-    process = subprocess.Popen(command)
-    try:
-        time.sleep(0.4)
-        yield
-    finally:
-        process.kill()
-        process.wait()
+def test_a_scan_takes_a_decoy_for_its_system_and_a_visitor_is_served_after_it(faces: Faces, name: str):
+    assert label(name) in faces.scanned(name)
+    assert answers(faces.attacker, ADDRESS[name])
 
 
 def sent_and_received(address: str, megabytes: int) -> tuple[str, str]:
@@ -143,27 +69,26 @@ def counters(machine: Machine) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("name", CONNECTED)
-def test_what_is_sent_arrives_both_ways_and_no_segment_is_refused(attacker: Machine, name: str):
-    decoy = Machine(f"decnet:faces:{name}")
-    with echoing(name):
-        there, back = inside(attacker, lambda: sent_and_received(ADDRESS[name], MEGABYTES))
+def test_what_is_sent_arrives_both_ways_and_no_segment_is_refused(faces: Faces, name: str):
+    with faces.echoing(name):
+        there, back = inside(faces.attacker, lambda: sent_and_received(ADDRESS[name], MEGABYTES))
     assert there == back
-    for machine in (attacker, decoy):
+    for machine in (faces.attacker, faces.decoy(name)):
         after = counters(machine)
         assert (after["TcpExtTSEcrRejected"], after["TcpInCsumErrors"]) == (0, 0)
 
 
 @pytest.mark.parametrize("name", CONNECTED)
-def test_both_ends_of_a_connection_agree_on_the_window_scales(attacker: Machine, name: str):
+def test_both_ends_of_a_connection_agree_on_the_window_scales(faces: Faces, name: str):
     def scales(machine: Machine) -> tuple[int, int]:
         found = re.search(r"wscale:(\d+),(\d+)", machine.run("ss", "-tinH", "state", "established"))
         return (int(found[1]), int(found[2])) if found else (0, 0)
 
-    with echoing(name):
-        connection = inside(attacker, lambda: socket.create_connection((ADDRESS[name], 9000), 5))
+    with faces.echoing(name):
+        connection = inside(faces.attacker, lambda: socket.create_connection((ADDRESS[name], 9000), 5))
         with connection:
-            theirs, own = scales(attacker)
-            assert scales(Machine(f"decnet:faces:{name}")) == (own, theirs)
+            theirs, own = scales(faces.attacker)
+            assert scales(faces.decoy(name)) == (own, theirs)
     assert theirs == (load().oses[name].personality.tcp.wscale or 0)
 
 
@@ -179,12 +104,6 @@ def test_a_probe_with_a_wrong_checksum_gets_no_answer(attacker: Machine):
 def test_segments_without_a_connection_get_the_answer_of_the_system(attacker, name, state, scan_type):
     out = attacker.run("nmap", "-n", "-Pn", scan_type, "-p", "80", "--max-retries", "1", ADDRESS[name])
     assert re.findall(r"^80/tcp (\S+)", out, re.MULTILINE) == [state]
-
-
-def test_a_whole_scan_of_ports_finds_the_open_one_and_leaves_the_decoy_well(attacker: Machine):
-    out = attacker.run("nmap", "-n", "-Pn", "-p-", "-T4", ADDRESS["windows10"], timeout=120)
-    assert re.findall(r"^(\d+)/tcp open", out, re.MULTILINE) == ["80"]
-    assert answers(attacker, ADDRESS["windows10"])
 
 
 @pytest.mark.parametrize("name", ["windows10", "openbsd", "cisco-ios"])
@@ -212,34 +131,32 @@ def test_frames_of_chance_do_no_harm(attacker: Machine, name: str):
     assert answers(attacker, ADDRESS[name])
 
 
-def test_a_personality_that_was_taken_off_is_seen_and_put_back(attacker: Machine):
-    decnet, file = machine_state[attacker.name]
-    run("nsenter", "--net=/run/netns/decnet:faces:windows10", "tc", "qdisc", "del", "dev", "eth0", "clsact")
-    assert "Microsoft Windows" not in scanned(attacker, "windows10")
-    assert decnet.status("faces", code=4)["windows10"]["detail"] == "TCP/IP personality is gone"
-    decnet("apply", "--yes", file)
-    assert decnet.status("faces")["windows10"]["state"] == "up"
-    assert "Microsoft Windows 10" in scanned(attacker, "windows10")
+def test_a_personality_that_was_taken_off_is_seen_and_put_back(faces: Faces):
+    faces.detach("windows10")
+    assert faces.decnet.status("faces", code=4)["windows10"]["detail"] == "TCP/IP personality is gone"
+    faces.decnet("apply", "--yes", faces.file)
+    assert faces.decnet.status("faces")["windows10"]["state"] == "up"
+    assert "Microsoft Windows 10" in faces.scanned("windows10")
 
 
-def test_a_change_of_system_keeps_open_connections(attacker: Machine):
-    decnet, file = machine_state[attacker.name]
-    text = file.read_text()
-    with echoing("windows11"):
-        open_connection = inside(attacker, lambda: socket.create_connection((ADDRESS["windows11"], 9000), 5))
+def test_a_change_of_system_keeps_open_connections(faces: Faces):
+    text = faces.file.read_text()
+    with faces.echoing("windows11"):
+        open_connection = inside(
+            faces.attacker, lambda: socket.create_connection((ADDRESS["windows11"], 9000), 5)
+        )
         with open_connection as connection:
-            file.write_text(text.replace("os = windows11\n", "os = windows7\n"))
-            decnet("apply", "--yes", file)
+            faces.file.write_text(text.replace("os = windows11\n", "os = windows7\n"))
+            faces.decnet("apply", "--yes", faces.file)
             connection.sendall(b"still there")
             assert connection.recv(64) == b"still there"
-    assert "Microsoft Windows 7" in scanned(attacker, "windows11")
-    file.write_text(text)
-    decnet("apply", "--yes", file)
+    assert "Microsoft Windows 7" in faces.scanned("windows11")
+    faces.file.write_text(text)
+    faces.decnet("apply", "--yes", faces.file)
 
 
-def test_verify_says_what_nmap_says(attacker: Machine):
-    decnet, _ = machine_state[attacker.name]
-    assert re.search(r"linux-6\s+as declared", decnet("verify", "os", "faces", "linux-6"))
+def test_verify_says_what_nmap_says(faces: Faces):
+    assert re.search(r"linux-6\s+as declared", faces.decnet("verify", "os", "faces", "linux-6"))
 
 
 def test_what_the_verifier_refuses_is_an_error_with_its_words():

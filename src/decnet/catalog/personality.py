@@ -59,8 +59,9 @@ def _contradictions(made: Personality, texts: Mapping[str, Text], where: Span) -
             problems.append(Problem("bad-value", f"{key}: has to have {wanted}", span))
     if tcp.syn_opts is not None:
         wanted_own = frozenset(letter.upper() for letter, has in able.items() if has)
-        if tcp.syn_opts.features != wanted_own:
+        if tcp.syn_opts.features not in (wanted_own, wanted_own - {"T"}):  # time stamps may go unoffered
             span = texts["tcp.syn_opts"].span if "tcp.syn_opts" in texts else where
             listed = " and ".join(sorted(wanted_own)) or "none of W, S, T"
-            problems.append(Problem("bad-value", f"tcp.syn_opts: has to have {listed}", span))
+            free = ", T or not" if "T" in wanted_own else ""
+            problems.append(Problem("bad-value", f"tcp.syn_opts: has to have {listed}{free}", span))
     return problems

@@ -131,7 +131,9 @@ class TcpKeys:
     win_wt: Window | None = key(None, "… scale and time stamps.")
     win_st: Window | None = key(None, "… SACK and time stamps.")
     win_wst: Window | None = key(None, "… all three.")
-    syn_opts: Options | None = key(None, "Options of its own SYNs; the kernel's where not given.")
+    syn_opts: Options | None = key(
+        None, "Options of its own SYNs, with or without time stamps; the kernel's where not given."
+    )
     syn_window: Window = key(Window("65535"), "Window of its own SYNs.")
 
 

@@ -690,7 +690,8 @@ INLINE int regreet(struct seen *p, int own)
 	g = &host->greetings[own ? 8 : offered & 7];
 	if (!g->known || g->length > OPTIONS)
 		return 0;
-	if (own && ((g->scale_at != ABSENT) != (offered & 1) || (g->stamp_at != ABSENT) != ((offered & 4) >> 2)))
+	/* Time stamps may be kept back: a peer that is offered none sends none, and then the kernel does without too. */
+	if (own && ((g->scale_at != ABSENT) != (offered & 1) || (g->stamp_at != ABSENT && !(offered & 4))))
 		return 0;
 	fresh = 20 + g->length;
 	mss = was[2] << 8 | was[3];
