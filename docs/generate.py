@@ -86,8 +86,8 @@ EVENT_TYPES = {
         "`error`, `text`, `where`; `dropped`: how many events a full disk cost, when there is room again",
     ),
     EventType.STATE: (
-        "the supervisor put something right, or could not",
-        "`state` (`repaired`, `reset`, `drift`), `cause`, `heard`, and where there is one `resource` (of no decoy), `error`, `hint`",
+        "the supervisor put something right, or could not; a decoy goes without what the machine cannot do",
+        "`state` (`repaired`, `reset`, `drift`, `degraded`), `cause`, `heard`, and where there is one `resource` (of no decoy), `error`, `hint`",
     ),
     EventType.APPLY: (
         "`apply` or `destroy` changed the network",
