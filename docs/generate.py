@@ -86,8 +86,8 @@ EVENT_TYPES = {
         "`error`, `text`, `where`; `dropped`: how many events a full disk cost, when there is room again",
     ),
     EventType.STATE: (
-        "the supervisor put something right, or could not",
-        "`state` (`repaired`, `reset`, `drift`), `cause`, `heard`, and where there is one `resource` (of no decoy), `error`, `hint`",
+        "the supervisor put something right, or could not; a decoy goes without what the machine cannot do",
+        "`state` (`repaired`, `reset`, `drift`, `degraded`), `cause`, `heard`, and where there is one `resource` (of no decoy), `error`, `hint`",
     ),
     EventType.APPLY: (
         "`apply` or `destroy` changed the network",
@@ -133,9 +133,16 @@ def _cli() -> Iterable[str]:
             if record and record[1]:
                 yield _row(f"`{record[0]}`", record[1].replace("  [", " [") + _variable(parameter))
         if command.epilog:
-            yield f"\n```sh\n{command.epilog.removeprefix('Example: ')}\n```"
+            yield f"\n```sh\n{_examples(command.epilog)}\n```"
         if isinstance(command, click.Group):
             yield from _subcommands(name, command, own)
+
+
+def _examples(epilog: str) -> str:
+    """One, or several below a heading that click is told not to fill (\\b)."""
+    if not epilog.startswith("\b"):
+        return epilog.removeprefix("Example: ")
+    return inspect.cleandoc("\n".join(epilog.strip().splitlines()[2:]))
 
 
 def _subcommands(name: str, group: click.Group, context: click.Context) -> Iterable[str]:
@@ -152,6 +159,8 @@ def _subcommands(name: str, group: click.Group, context: click.Context) -> Itera
             record = parameter.get_help_record(own)
             if record and record[1]:
                 yield _row(f"`{record[0]}`", record[1].replace("  [", " [") + _variable(parameter))
+        if (command.epilog or "").startswith("\b"):
+            yield f"\n```sh\n{_examples(command.epilog or '')}\n```"
 
 
 def _variable(parameter: click.Parameter) -> str:

@@ -282,6 +282,35 @@ PERSONALITIES = {
     "flags that are none": ("[t2]\nflags = AX\n", 4, "bad-value"),
     "a scale beyond RFC 7323": ("[tcp]\nwscale = 15\n", 4, "bad-range"),
     "a mode that is none": ("[t2]\nmode = maybe\n", 4, "unknown-choice"),
+    "options behind the end of the list": ("[tcp]\nopts_s = M,E,S\n", 4, "bad-value"),
+    "a window that nobody can fill": ("[tcp]\nwin = 0\n", 4, "bad-value"),
+    "a window without room for a segment": ("[tcp]\nwin_none = floor-mss 1000\n", 4, "bad-value"),
+    "own SYNs that announce nothing": ("[tcp]\nsyn_window = 0\n", 4, "bad-value"),
+    "a clock of stamps that are not sent": (
+        "[tcp]\ntimestamps = no\nsyn_opts = M,N,N,S,N,W\nts_hz = 100\n",
+        6,
+        "bad-value",
+    ),
+    "sequence numbers of the kernel's": ("[isn]\nmode = kernel\nmean = 5\n", 5, "bad-value"),
+    "sequence numbers that go back": ("[isn]\nmode = sequence\nmean = 900\ndev = 801\n", 6, "bad-value"),
+    "steps smaller than what they are multiples of": (
+        "[isn]\nmode = sequence\nmean = 900\ndev = 0\ngcd = 901\n",
+        7,
+        "bad-value",
+    ),
+    "a closed port that opens": ("[t5]\nmode = as-syn\n", 4, "bad-value"),
+    "flags of no answer": ("[t3]\nmode = drop\nflags = A\n", 5, "bad-value"),
+    "a window of the kernel's own answer": ("[t4]\nmode = kernel\nwin = 9\n", 5, "bad-value"),
+    "an error without what it answers": ("[u1]\nipl = 55\n", 4, "bad-value"),
+    "a TTL that is none": ("[sysctls]\nnet.ipv4.ip_default_ttl = 300\n", 4, "bad-value"),
+    "a TTL of 0": ("[sysctls]\nnet.ipv4.ip_default_ttl = 0\n", 4, "bad-value"),
+    "a switch that is none": ("[sysctls]\nnet.ipv4.tcp_sack = maybe\n", 4, "bad-value"),
+    "two TTLs": ("[ip]\nttl_tcp = 128\n[sysctls]\nnet.ipv4.ip_default_ttl = 64\n", 6, "bad-value"),
+    "a sysctl against a key": (
+        "[tcp]\ntimestamps = yes\n[sysctls]\nnet.ipv4.tcp_timestamps = 0\n",
+        6,
+        "bad-value",
+    ),
 }
 
 
@@ -291,6 +320,25 @@ def test_a_wrong_personality_says_where(case, tmp_path):
     write(tmp_path, "os/wrong.ini", f"[os]\nbase = linux\n{text}")
     found = problems(lambda: load([tmp_path]).oses["wrong"])
     assert [(where, said) for _, where, said, _ in found] == [(line, code)]
+
+
+def test_a_sysctl_says_it_for_the_packets_too(tmp_path):
+    keys, where = given(
+        tmp_path,
+        "[os-x]\nbase = openbsd\nnet.ipv4.tcp_sack = 0\nnet.ipv4.tcp_window_scaling = 0\nnet.ipv4.tcp_ecn = 0\n"
+        "tcp.syn_opts = M,N,N,T\n",
+    )
+    made = from_section("os", "x", keys, where, load()).personality.tcp
+    assert (made.sack, made.wscale, made.ecn) == (False, None, False)
+
+
+def test_a_key_wins_over_a_sysctl_of_the_base(tmp_path):
+    write(tmp_path, "os/old.ini", "[os]\nbase = linux\n[sysctls]\nnet.ipv4.ip_default_ttl = 63\n")
+    write(tmp_path, "os/new.ini", "[os]\nbase = old\n[ip]\nttl_tcp = 100\n")
+    oses = load([tmp_path]).oses
+    assert oses["old"].sysctls["net.ipv4.ip_default_ttl"] == "63"
+    assert oses["new"].sysctls["net.ipv4.ip_default_ttl"] == "100"
+    assert oses["new"].personality.ip.ttl_tcp == 100
 
 
 def test_a_section_of_a_network_file_changes_a_single_key_of_a_personality(tmp_path):

@@ -38,6 +38,7 @@ def test_every_example_is_named_here():
         "compat.ini",
         "office.ini",
         "custom.ini",
+        "fingerprints.ini",
         "boxes.ini",  # tests/docker/test_networks.py
         "sinks.ini",  # tests/live/test_sink_kinds.py
         "deaddeck.ini",  # tests/docker/test_high.py
@@ -198,4 +199,21 @@ def test_custom(lab: Lab, tmp_path: Path):
     again = decnet.json("plan", "--detailed-exitcode", EXAMPLES / "custom.ini")
     assert (again["changes"], again["drift"]) == ([], [])
     decnet("destroy", "--yes", "custom")
+    assert lab.snapshot() == before
+
+
+def test_fingerprints(lab: Lab, tmp_path: Path):
+    decnet, file = Command(tmp_path / "state", supervised=False), EXAMPLES / "fingerprints.ini"
+    before = lab.snapshot()
+    decnet("apply", "--yes", file)
+    assert decnet.json("plan", file)["changes"] == []
+    for address in ("198.51.100.20", "198.51.100.21"):
+        assert run("curl", "-sSI", f"http://{address}/").startswith("HTTP/1.1 ")
+        assert " 0 received" in run("ping", "-c", "1", "-W", "1", address, check=False)
+    seen = {one["decoy"]: one for one in decnet.json("verify", "os", file)["decoys"]}
+    assert {decoy: one["verdict"] for decoy, one in seen.items()} == dict.fromkeys(seen, "as declared")
+    assert "Microsoft Windows 10" in seen["desk-01"]["found"]
+    assert "Linux 5.0 - 5.4" in seen["box-01"]["found"]
+    touched(decnet, "fingerprints", "desk-01", "request")
+    decnet("destroy", "--yes", "fingerprints")
     assert lab.snapshot() == before

@@ -183,6 +183,37 @@ def test_networks_do_not_see_each_other(folder):
     assert [about.network for about in state.networks(folder)] == ["lab"]
 
 
+def test_what_decoys_go_without_is_kept_until_it_is_over_or_the_network_is_forgotten(folder):
+    fill(folder)
+    fill(folder, "lab")
+    for told in ({"web-01": "degraded: x", "db-01": "degraded: x"}, {"db-01": "degraded: y"}):
+        with state.store(folder, "office") as store:
+            store.tell(told)
+            assert store.snapshot().degraded == told
+    assert state.read(folder, "office").degraded == {"db-01": "degraded: y"}
+    assert state.read(folder, "lab").degraded == {}
+    with state.store(folder, "office") as store:
+        store.forget()
+    fill(folder)
+    assert state.read(folder, "office").degraded == {}
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_a_state_of_an_earlier_release_has_no_such_table_and_is_used_all_the_same(folder, last):
+    for network in ("office",) if last else ("office", "lab"):
+        fill(folder, network)
+    connection = sqlite3.connect(folder / "state.db")
+    connection.execute("drop table degraded")
+    connection.close()
+    assert state.read(folder, "office").degraded == {}
+    if not last:
+        with state.store(folder, "office") as store:
+            store.tell({"web-01": "degraded: x"})
+        assert state.read(folder, "office").degraded == {"web-01": "degraded: x"}
+    with state.store(folder, "office") as store:
+        assert store.forget() is last
+
+
 def test_with_the_last_network_the_files_go(folder):
     with state.lock(folder, "office", "destroy"):
         fill(folder)

@@ -6,8 +6,10 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from decnet.catalog.contradictions import contradictions
 from decnet.errors import Problem, Span
-from decnet.ini import Text, fold
+from decnet.ini import Text, fold, scalar
+from decnet.ini.names import quote
 from decnet.ini.schema import fill
 from decnet.stack import Personality
 
@@ -15,15 +17,23 @@ SECTIONS: Mapping[str, type[Any]] = {
     field.name: type(getattr(Personality(), field.name)) for field in dataclasses.fields(Personality)
 }
 """Section → the dataclass of its keys."""
-_TTL = "net.ipv4.ip_default_ttl"
+OWNERS: Mapping[str, str] = {
+    "net.ipv4.ip_default_ttl": "ip.ttl_tcp",
+    "net.ipv4.tcp_timestamps": "tcp.timestamps",
+    "net.ipv4.tcp_window_scaling": "tcp.wscale",
+    "net.ipv4.tcp_sack": "tcp.sack",
+    "net.ipv4.tcp_ecn": "tcp.ecn",
+}
+"""Sysctls that say the same as a key: what the kernel does and what is announced has to agree."""
+_LARGEST = {"ip.ttl_tcp": 255, "tcp.timestamps": 2, "tcp.wscale": 1, "tcp.sack": 1, "tcp.ecn": 2}
 
 
 def personality(
-    texts: Mapping[str, Text], base: Personality, where: Span, settings: Mapping[str, str]
+    texts: Mapping[str, Text], base: Personality, where: Span, settings: Mapping[str, Text]
 ) -> tuple[Personality, tuple[Problem, ...]]:
     """``base`` with what these keys (``tcp.mss``) say, and every problem there is.
 
-    ``settings`` are the sysctls that the same profile gives: a TTL among them is meant for what others see too.
+    ``settings`` are the sysctls that the same profile gives: what they say is meant for what others see too.
     """
     problems: list[Problem] = []
     given: dict[str, dict[str, Text]] = {}
@@ -35,33 +45,39 @@ def personality(
         filled, found = fill(SECTIONS[section], keys, where)
         problems += found
         if filled is not None:
-            own = {fold(key): getattr(filled, fold(key)) for key in keys}
-            made = dataclasses.replace(made, **{section: dataclasses.replace(getattr(made, section), **own)})
-    if _TTL in settings and "ip.ttl_tcp" not in texts and settings[_TTL].isdecimal():
-        made = dataclasses.replace(made, ip=dataclasses.replace(made.ip, ttl_tcp=int(settings[_TTL])))
-    return made, (*problems, *(_contradictions(made, texts, where) if not problems else ()))
+            made = _with(made, section, {fold(key): getattr(filled, fold(key)) for key in keys})
+    if not problems:
+        for sysctl in settings.keys() & OWNERS.keys():
+            made, wrong = _told(made, OWNERS[sysctl], settings[sysctl], sysctl, texts)
+            problems += wrong
+    return made, (*problems, *(contradictions(made, texts, where) if not problems else ()))
 
 
-def _contradictions(made: Personality, texts: Mapping[str, Text], where: Span) -> list[Problem]:
-    """What each key may say alone, but not together: options that announce what the kernel is told not to do."""
-    tcp = made.tcp
-    able = {"w": tcp.wscale is not None, "s": tcp.sack, "t": tcp.timestamps}
-    problems = []
-    for name in ("none", "w", "s", "ws", "t", "wt", "st", "wst"):
-        features = frozenset(name if name != "none" else "")
-        key = f"tcp.opts_{name}"
-        span = texts[key].span if key in texts else where
-        options = getattr(tcp, f"opts_{name}")
-        if not all(able[letter] for letter in features):
-            continue  # never the case on such a host
-        if options.features != frozenset(letter.upper() for letter in features):
-            wanted = " and ".join(sorted(letter.upper() for letter in features)) or "none of W, S, T"
-            problems.append(Problem("bad-value", f"{key}: has to have {wanted}", span))
-    if tcp.syn_opts is not None:
-        wanted_own = frozenset(letter.upper() for letter, has in able.items() if has)
-        if tcp.syn_opts.features not in (wanted_own, wanted_own - {"T"}):  # time stamps may go unoffered
-            span = texts["tcp.syn_opts"].span if "tcp.syn_opts" in texts else where
-            listed = " and ".join(sorted(wanted_own)) or "none of W, S, T"
-            free = ", T or not" if "T" in wanted_own else ""
-            problems.append(Problem("bad-value", f"tcp.syn_opts: has to have {listed}{free}", span))
-    return problems
+def _told(
+    made: Personality, key: str, text: Text, sysctl: str, texts: Mapping[str, Text]
+) -> tuple[Personality, list[Problem]]:
+    """The personality with what a sysctl says of ``key``; a problem where that cannot be, or the key says another thing."""
+
+    def wrong(said: str, hint: str = "") -> tuple[Personality, list[Problem]]:
+        return made, [Problem("bad-value", f"{quote(sysctl)} {said}", text.span, hint)]
+
+    value, least = scalar(text), int(key == "ip.ttl_tcp")
+    if not (value.isascii() and value.isdecimal() and least <= int(value) <= _LARGEST[key]):
+        return wrong(f"must be {least} to {_LARGEST[key]}, not {quote(value)}")
+    section, _, name = key.partition(".")
+    now = getattr(getattr(made, section), name)
+    if key == "ip.ttl_tcp":
+        wanted, same = int(value), now == int(value)
+    elif key == "tcp.wscale":
+        wanted, same = None, (now is not None) == (value != "0")
+    else:
+        wanted, same = value != "0", now == (value != "0")
+    if same:
+        return made, []
+    if key in texts or (key == "tcp.wscale" and value != "0"):
+        return wrong(f"contradicts {key}", f"leave it out: it follows from {key}")
+    return _with(made, section, {name: wanted}), []
+
+
+def _with(made: Personality, section: str, values: Mapping[str, Any]) -> Personality:
+    return dataclasses.replace(made, **{section: dataclasses.replace(getattr(made, section), **values)})

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from decnet.catalog.keys import ArchetypeKeys, DistroKeys, OsKeys, VendorKeys
 from decnet.catalog.model import Archetype, Catalog, Distro, Os, Vendor
-from decnet.catalog.personality import SECTIONS, personality
+from decnet.catalog.personality import OWNERS, SECTIONS, personality
 from decnet.errors import InvalidInput, Problem, Span
 from decnet.ini import Text, did_you_mean, fold, items, scalar
 from decnet.ini.names import quote
@@ -148,7 +148,7 @@ def build(
     made = None
     if kind is OS:
         below = getattr(base, "personality", Personality())
-        made, wrong = personality(typed, below, where, tables["settings"])
+        made, wrong = personality(typed, below, where, _sysctls(texts))
         problems += wrong
     if filled is None or problems:
         raise InvalidInput(tuple(problems))
@@ -161,6 +161,11 @@ def build(
         values[table] = _over(getattr(base, table), own) if base is not None else own
     if made is not None:
         values["personality"] = made
+        values["settings"] = {
+            sysctl: value
+            for sysctl, value in values["settings"].items()
+            if OWNERS.get(sysctl) not in typed or sysctl in tables["settings"]
+        }
     missing = [key for key in kind.required if not values[key]]
     if missing:
         hint = "give it, or name a profile to take it from: base = NAME"
@@ -223,6 +228,12 @@ def _tables(kind: Kind[Any], texts: Mapping[str, Text], problems: list[Problem])
         else:
             problems.append(_unknown(kind, key, text))
     return tables
+
+
+def _sysctls(texts: Mapping[str, Text]) -> dict[str, Text]:
+    """Those among the keys, as they are: ``net.ipv4.tcp_sack``."""
+    named = ((key.removeprefix("sysctls."), text) for key, text in texts.items())
+    return {key: text for key, text in named if key.startswith("net.")}
 
 
 def _unknown(kind: Kind[Any], key: str, text: Text) -> Problem:

@@ -22,7 +22,8 @@ from decnet.cli.options import (
 from decnet.errors import UsageError
 
 if TYPE_CHECKING:
-    from decnet.engine import Desired, KeptPlan, Limit
+    from decnet.cli.planning import Prepared
+    from decnet.engine import Desired, KeptPlan, Limit, Outcome
     from decnet.world import World
     from decnet.world.supervision import Place
 
@@ -119,6 +120,7 @@ def command(
                 else _left(machine, prepared.desired, state_dir, name, limit)
             )
             run.tell(outcome, left)
+        _tell_degraded(place(name, state_dir), prepared, outcome)
         if as_json:
             print_json(engine.recap_json(name, outcome))
         elif not prepared.plan.empty:
@@ -141,6 +143,17 @@ def _kept(plan_file: Path | None, limits: tuple[str, ...], env: str) -> tuple[Ke
     if env and env != was.env:
         raise UsageError(f"the plan was made with env {was.env or 'none'}, not {env}", hint="plan again")
     return was, engine.Limit(was.limit), was.env
+
+
+def _tell_degraded(where: Place, prepared: Prepared, outcome: Outcome) -> None:
+    """A log that cannot be written is no fault of the run, and the next one tries again."""
+    from decnet.cli import degrading
+    from decnet.errors import WorldError
+
+    try:
+        degrading.tell(where, prepared.observed, prepared.saved, outcome)
+    except (WorldError, OSError) as error:
+        click.echo(f"warning: that decoys are degraded is not in the event log: {error}", err=True)
 
 
 def _left(machine: World, desired: Desired, state_dir: Path, name: str, limit: Limit) -> tuple[str, ...]:

@@ -11,10 +11,11 @@ import click
 from decnet.cli.options import state_option
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from decnet.engine import Outcome, Plan
     from decnet.events import Event
+    from decnet.world import Id
 
 LOCKED, UNKNOWN = 75, 6
 """Another command is at work on the network (EX_TEMPFAIL of sysexits.h); the network is not in the state."""
@@ -33,7 +34,8 @@ def command(name: str, causes: tuple[str, ...], again: bool, state_dir: Path) ->
     Exits 0 when all is as applied, 75 when another command is at work, 6 when the state knows no such network.
     """
     from decnet import engine, state
-    from decnet.cli.pipeline import world
+    from decnet.cli import degrading
+    from decnet.cli.pipeline import place, world
     from decnet.errors import LockHeld
 
     try:
@@ -48,7 +50,10 @@ def command(name: str, causes: tuple[str, ...], again: bool, state_dir: Path) ->
             machine.check(op.resource for op in plan.ops)
             with state.store(state_dir, name) as store:
                 outcome = engine.repair(plan, saved, machine, store)
-            _tell(name, state_dir, _events(name, plan, outcome, causes, again=again))
+            failed = _failed(outcome)
+            repaired = {row.resource.owner for row in plan.drift if row.resource not in failed}
+            over = degrading.tell(place(name, state_dir), observed, saved, outcome, repaired)
+            _tell(name, state_dir, _events(name, plan, failed, causes, over, again=again))
     except LockHeld:
         raise SystemExit(LOCKED) from None
     raise SystemExit(outcome.exit_code)
@@ -65,17 +70,34 @@ def _tell(name: str, state_dir: Path, events: Iterator[Event] | tuple[Event, ...
         click.echo(f"{event.decoy or name}: {event.data}", file=sys.stderr)
 
 
-def _events(
-    name: str, plan: Plan, outcome: Outcome, causes: tuple[str, ...], *, again: bool
-) -> Iterator[Event]:
-    """One for each decoy, LAN or sink that drifted; one for a supervisor that had to be replaced."""
-    heard = "; ".join(causes)
-    from decnet.engine import DUE, row_of
-    from decnet.world import Id, Kind
+def _failed(outcome: Outcome) -> dict[Id, str]:
+    """Decoys, LANs and sinks that could not be repaired, and why."""
+    from decnet.engine import row_of
 
     failed: dict[Id, str] = {}
     for op, why in (*outcome.failed, *outcome.skipped):
         failed.setdefault(row_of(op.resource.id), why)
+    return failed
+
+
+def _events(
+    name: str,
+    plan: Plan,
+    failed: Mapping[Id, str],
+    causes: tuple[str, ...],
+    over: Mapping[str, str],
+    *,
+    again: bool,
+) -> Iterator[Event]:
+    """One for each decoy, LAN or sink that drifted; one for a supervisor that had to be replaced.
+
+    ``over`` says what decoys went without until now.
+    """
+    heard = "; ".join(causes)
+    from decnet.cli import degrading
+    from decnet.engine import DUE
+    from decnet.world import Kind
+
     for row in plan.drift:
         error = failed.get(row.resource, "")
         if error and again:
@@ -83,7 +105,10 @@ def _events(
         decoy = row.resource.owner if row.resource.kind is Kind.DECOY else ""
         what = {} if decoy else {"resource": str(row.resource)}
         done = "reset" if row.reason.endswith(DUE) else "repaired"
-        yield _event(name, decoy, "drift" if error else done, row.reason, heard, error=error, **what)
+        cause = row.reason
+        if decoy in over and not error:
+            cause += f"; {degrading.over(over[decoy])}"
+        yield _event(name, decoy, "drift" if error else done, cause, heard, error=error, **what)
     for cause in causes:
         if cause.startswith(_OWN):
             yield _event(name, "", "repaired", cause, "")

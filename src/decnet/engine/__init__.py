@@ -14,6 +14,7 @@ from decnet.engine.account import NAMED, Account, Verdict, account
 from decnet.engine.adopt import Adoption, adoption
 from decnet.engine.apply import apply, destroy, destroy_plan
 from decnet.engine.cost import Code, Cost
+from decnet.engine.degraded import News, news
 from decnet.engine.desired import Declared, Desired, Docker, chosen_runtime, declare, runtime_of
 from decnet.engine.diff import FieldChange
 from decnet.engine.execute import PARALLELISM, Outcome, Progress, Watch, silent
@@ -51,6 +52,7 @@ __all__ = [
     "FieldChange",
     "KeptPlan",
     "Limit",
+    "News",
     "Observed",
     "Op",
     "Outcome",
@@ -78,6 +80,7 @@ __all__ = [
     "kept",
     "label",
     "lacking",
+    "news",
     "plan",
     "plan_json",
     "progress_json",

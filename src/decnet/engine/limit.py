@@ -89,7 +89,11 @@ def narrow(
     return Narrowed(
         dataclasses.replace(desired, resources=part(resources)),
         dataclasses.replace(saved, resources=part(saved.resources)),
-        dataclasses.replace(observed, resources=part(observed.resources)),
+        dataclasses.replace(
+            observed,
+            resources=part(observed.resources),
+            lacking={decoy: why for decoy, why in observed.lacking.items() if decoy in chosen},
+        ),
         len(groups.keys() - chosen),
     )
 

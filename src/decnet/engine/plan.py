@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from decnet.engine import cost
+from decnet.engine import cost, degraded
 from decnet.engine.cost import Cost
 from decnet.engine.desired import Declared, Desired
 from decnet.engine.diff import Delta, diff
@@ -99,11 +99,11 @@ def plan(desired: Desired, saved: Snapshot, observed: Observed, limit: Limit = L
     """
     warnings = [f"{thing} is there and is not ours" for thing in observed.foreign]
     warnings += [f"{thing} could not be looked at and is taken to be as applied" for thing in observed.unseen]
-    warnings += observed.degraded
     observed = seen(saved, observed)
     hidden = 0
     if limit:
         desired, saved, observed, hidden = narrow(limit, desired, saved, observed)
+    warnings += degraded.lines(observed.lacking)
     deltas = list(diff(desired.resources, saved.resources, observed.resources))
     decision = decide(deltas, desired.resources, saved.resources, observed.resources)
     changes, drift = _rows(deltas, decision, desired.resources, saved, observed)

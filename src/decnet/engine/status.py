@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from decnet.engine import degraded
 from decnet.engine.desired import Declared, Desired
 from decnet.engine.diff import Delta, diff
 from decnet.engine.explain import drift_details
@@ -31,7 +32,10 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class DecoyStatus:
-    """One decoy. ``ports`` by service, as ``22`` or ``161/udp``; ``detail`` says what is wrong."""
+    """One decoy. ``ports`` by service, as ``22`` or ``161/udp``; ``detail`` says what is wrong.
+
+    ``degraded`` says what it goes without since the machine cannot do it: it is up all the same.
+    """
 
     name: str
     state: State
@@ -44,6 +48,7 @@ class DecoyStatus:
     ports: Mapping[str, tuple[str, ...]]
     sessions: int
     detail: str
+    degraded: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +130,7 @@ def status(saved: Snapshot, observed: Observed, limit: Limit = Limit()) -> Statu
         saved.about,
         saved.serial,
         tuple(_decoy(decoy, parts[decoy.name], deltas[decoy.name], observed) for decoy in decoys),
-        (*beside, *observed.ailing, *observed.degraded),
+        (*beside, *observed.ailing, *degraded.lines(observed.lacking)),
         tuple(barred),
         hidden,
         tuple(_sinks(saved, observed)),
@@ -171,6 +176,7 @@ def _decoy(
         },
         sessions=observed.sessions.get(decoy.name, 0),
         detail="; ".join(detail.text for delta in told for detail in drift_details(delta)),
+        degraded=observed.lacking.get(decoy.name, ""),
     )
 
 

@@ -65,6 +65,7 @@ class Snapshot:
 
     ``intents`` are the journal's open entries: ops of a run that was killed. ``contents`` finds a bundle's content by
     its hash, reading the database only when asked. ``unfinished`` are resources that a run was to make and did not.
+    ``degraded`` is what the event log was told that decoys go without: decoy → what and why.
     """
 
     about: About
@@ -75,6 +76,7 @@ class Snapshot:
     intents: tuple[Entry, ...] = ()
     contents: Mapping[str, bytes] = field(default_factory=dict)
     unfinished: tuple[Entry, ...] = ()
+    degraded: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def known(self) -> bool:

@@ -68,6 +68,16 @@ journal = Table(
 )
 """``state`` is planned, intent, done, failed or resolved; ``serial`` that of the run."""
 
+degraded = Table(
+    "degraded",
+    metadata,
+    Column("network", String, ForeignKey("network.name"), nullable=False),
+    Column("decoy", String, nullable=False),
+    Column("reason", String, nullable=False),
+    PrimaryKeyConstraint("network", "decoy"),
+)
+"""What the event log has been told that decoys go without, so that it is told once. A state that is older has no such table."""
+
 blob = Table(
     "blob",
     metadata,

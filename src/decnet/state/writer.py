@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, inspect, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from decnet.errors import Span, StateError
@@ -142,6 +142,16 @@ class Store:
         mine = (table.c.network == self.network, table.c.state.in_(states))
         self._connection.execute(update(table).where(*mine).values(state=outcome))
 
+    def tell(self, degraded: Mapping[str, str]) -> None:
+        """The event log has been told that these decoys go without something, and why; nothing of any other."""
+        table = schema.degraded
+        rows = [{"network": self.network, "decoy": decoy, "reason": why} for decoy, why in degraded.items()]
+        with guarded(self._path), self._connection.begin():
+            table.create(self._connection, checkfirst=True)
+            self._connection.execute(delete(table).where(table.c.network == self.network))
+            if rows:
+                self._connection.execute(insert(table), rows)
+
     def end(self) -> None:
         """End a run: contents that no service has any more, applied or about to be, go, and the journal of old runs."""
         journal, kept = (
@@ -164,7 +174,8 @@ class Store:
     def forget(self) -> bool:
         """Forget the network altogether. True when no other is left."""
         with guarded(self._path), self._connection.begin():
-            for table in (schema.resource, schema.journal):
+            schema.degraded.create(self._connection, checkfirst=True)
+            for table in (schema.resource, schema.journal, schema.degraded):
                 self._connection.execute(delete(table).where(table.c.network == self.network))
             self._connection.execute(delete(schema.network).where(schema.network.c.name == self.network))
             left = self._connection.execute(select(schema.network.c.name).limit(1)).first()
@@ -274,6 +285,7 @@ def snapshot(connection: Connection, path: Path, network: str) -> Snapshot:
         left = (*_entries(connection, network, PLANNED), *_entries(connection, network, "failed"))
         own = (*_bundles(was.resource for was in resources.values()), *_bundles(e.resource for e in intents))
         there = set(connection.execute(select(schema.blob.c.hash)).scalars()) if own else set()
+        degraded = dict(_degraded(connection, network))
     return Snapshot(
         about=About(network, row.file, row.env, row.runtime),
         serial=row.serial,
@@ -283,7 +295,15 @@ def snapshot(connection: Connection, path: Path, network: str) -> Snapshot:
         intents=intents,
         unfinished=tuple(entry for entry in left if entry.resource.id not in resources),
         contents=Contents(path, (name for name in own if name in there)),
+        degraded=degraded,
     )
+
+
+def _degraded(connection: Connection, network: str) -> Iterator[tuple[str, str]]:
+    table = schema.degraded
+    if inspect(connection).has_table(table.name):
+        rows = connection.execute(select(table.c.decoy, table.c.reason).where(table.c.network == network))
+        yield from (tuple(row) for row in rows)
 
 
 def _resources(connection: Connection, network: str) -> Iterator[tuple[Id, Saved]]:

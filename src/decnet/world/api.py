@@ -26,10 +26,15 @@ class Observed:
     unseen: tuple[str, ...] = ()
     ailing: tuple[str, ...] = ()
     """What is wrong of ours and is no resource, for a person: the supervisor has gone."""
-    degraded: tuple[str, ...] = ()
-    """What this machine cannot do of what is declared, and what goes on without it, for a person."""
+    lacking: Mapping[str, str] = field(default_factory=dict)
+    """Decoys that go on without something declared that this machine cannot do: what and why, for a person."""
     sinks: tuple[Shipping, ...] = ()
     """How the sinks that are at work stand."""
+
+    @property
+    def degraded(self) -> tuple[str, ...]:
+        """What the machine cannot do, each thing once."""
+        return tuple(dict.fromkeys(self.lacking.values()))
 
 
 class World(Protocol):

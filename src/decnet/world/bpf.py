@@ -25,7 +25,9 @@ _PROG_NEXT, _PROG_OPEN, _MAP_OPEN, _INFO = 11, 13, 14, 15
 _SCHED_CLS = 3
 _NOT_YET = 1
 """BPF_NOEXIST."""
-_LOG = 1 << 16
+_LOGS = (1 << 16, 1 << 24)
+"""Bytes for what the verifier says. Before Linux 6.4 it keeps the beginning of what is longer, and the reason is at the end."""
+_LAST_LINES = 3
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -137,13 +139,18 @@ def _load(code: bytes, terms: bytes, name: str) -> int:
     except BpfError as error:
         if error.errno in (errno.EPERM, errno.ENOSYS):
             raise
-        log = ctypes.create_string_buffer(_LOG)
+        refused = error
+    said = ""
+    for size in _LOGS:
+        log = ctypes.create_string_buffer(size)
         try:
             return _load_once(code, terms, name, log)
-        except BpfError as again:
-            words = log.value.decode(errors="replace").strip().splitlines()
-            said = "; ".join(words[-3:]) or again.strerror
-            raise BpfError(again.errno, f"the verifier refused it: {said}") from None
+        except BpfError as error:
+            words = log.value.decode(errors="replace").split("\n")
+            said = "; ".join([word.strip() for word in words if word.strip()][-_LAST_LINES:])
+            if error.errno != errno.ENOSPC:
+                break
+    raise BpfError(refused.errno, f"the verifier refused it: {said or refused.strerror}")
 
 
 def _load_once(code: bytes, terms: bytes, name: str, log: ctypes.Array[ctypes.c_char] | None) -> int:
@@ -155,7 +162,7 @@ def _load_once(code: bytes, terms: bytes, name: str, log: ctypes.Array[ctypes.c_
         ctypes.addressof(instructions),
         ctypes.addressof(licence),
         1 if log else 0,
-        _LOG if log else 0,
+        len(log) if log else 0,
         ctypes.addressof(log) if log else 0,
         0,
         0,

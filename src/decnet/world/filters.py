@@ -19,6 +19,12 @@ _UNKNOWN = (errno.ENOENT, errno.EOPNOTSUPP)
 """What a kernel says of a kind that it has not."""
 
 
+_REFUSALS = {
+    errno.EPERM: "bpf(2) is not permitted: no CAP_BPF in the first user namespace, a seccomp filter, or lockdown",
+    errno.ENOSYS: "kernel has no CONFIG_BPF_SYSCALL",
+}
+
+
 def attached(kernel: Socket, index: int) -> str:
     """The class id, hex, of the personality on an interface; empty without one, or one that is not whole or of this version."""
     version = shipped().version
@@ -48,7 +54,7 @@ def obstacle() -> str:
     try:
         loaded = bpf.find(shipped()) or bpf.load(shipped())
     except bpf.BpfError as error:
-        return f"the kernel took no program: {error.strerror}"
+        return _REFUSALS.get(error.errno or 0) or f"the kernel took no program: {error.strerror}"
     loaded.close()
     return ""
 

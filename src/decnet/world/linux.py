@@ -118,7 +118,7 @@ class LinuxWorld:
             tuple(view.foreign),
             tuple(view.unseen),
             sinks=sinks,
-            degraded=tuple(view.degraded),
+            lacking=view.lacking,
             ailing=() if to_end else self._processes.ailing(),
         )
 

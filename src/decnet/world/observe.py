@@ -55,7 +55,7 @@ class View:
     resources: dict[Id, Resource] = field(default_factory=dict)
     foreign: list[str] = field(default_factory=list)
     unseen: list[str] = field(default_factory=list)
-    degraded: list[str] = field(default_factory=list)
+    lacking: dict[str, str] = field(default_factory=dict)
 
     def add(self, resource: Resource) -> None:
         self.resources[resource.id] = resource
@@ -118,21 +118,21 @@ def _see_degraded(view: View) -> None:
     lacking = [
         one
         for one in view.expected.values()
-        if isinstance(one, Stack) and one.personality and not _has_personality(view, one.id)
+        if isinstance(one, Stack) and one.personality and not _has_personality(view, one)
     ]
     why = filters.obstacle() if lacking else ""
     if not why:
         return
-    view.degraded.append(f"os fingerprint degraded: {why}")
     for one in lacking:
+        view.lacking[one.decoy] = f"os fingerprint degraded: {why}"
         found = view.resources.get(one.id)
         if isinstance(found, Stack):
             view.add(dataclasses.replace(found, personality=one.personality))
 
 
-def _has_personality(view: View, stack: Id) -> bool:
-    found = view.resources.get(stack)
-    return isinstance(found, Stack) and bool(found.personality)
+def _has_personality(view: View, wanted: Stack) -> bool:
+    found = view.resources.get(wanted.id)
+    return isinstance(found, Stack) and found.personality == wanted.personality
 
 
 def look_inside(network: str, asked: dict[str, Sequence[str]]) -> dict[str, Inside]:
