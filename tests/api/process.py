@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import signal
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from decnet.api import tokens
-from decnet.events.store import Source, get_repository
+from decnet.events.store import Source, get_repository, record
 from decnet.events.store.ingest import Intake
 from tests.events.store import traffic
 
@@ -109,3 +110,27 @@ def cpu(pid: int) -> float:
     """Seconds of a processor that a process has had."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def changing(folder: Path) -> Iterator[None]:
+    """A store that others write to meanwhile: ten batches of ten events a second."""
+    over = threading.Event()
+    source = Source("host", "lab")
+
+    def write() -> None:
+        with get_repository(folder, writing=True) as store:
+            while not over.wait(0.1):
+                fresh = [record(one) for one in traffic.events(10, first=next(_numbers))]
+                store.take(source, fresh, store.place(source))
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(SECONDS)
+
+
+_numbers = itertools.count(10_000_000, 10)

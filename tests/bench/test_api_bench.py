@@ -15,9 +15,7 @@ import time
 import pytest
 import uvicorn
 
-from decnet.events.store import Source, get_repository, record
-from tests.api.process import api, cpu, fill
-from tests.events.store import traffic
+from tests.api.process import api, changing, cpu, fill
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(300)]
 SECONDS = float(os.environ.get("DECNET_BENCH_SECONDS", "10"))
@@ -44,16 +42,15 @@ def state(tmp_path_factory):
 def test_requests_a_second(state, capsys):
     with api(state) as running:
         server = running.port, running.secret, running.child
-        still, changing = (
-            {path: asyncio.run(_load(*server, f"/api/v1/{path}", changing=one)) for path in PATHS}
-            for one in (None, state)
-        )
+        still = {path: asyncio.run(_load(*server, f"/api/v1/{path}")) for path in PATHS}
+        with changing(state):
+            moved = {path: asyncio.run(_load(*server, f"/api/v1/{path}")) for path in PATHS}
         memory = running.memory()
     floor = _floor()
     with capsys.disabled():
         print(f"\n{EVENTS} events, {CONNECTIONS} connections, load of the machine {os.getloadavg()[0]:.1f}")
         print(f"{'bare application':34}{_told(floor)}")
-        for name, found in (("", still), (", changing", changing)):
+        for name, found in (("", still), (", changing", moved)):
             for path, figures in found.items():
                 print(f"{path + name:34}{_told(figures)}")
         print(f"memory of the server {memory:.0f} MB")
@@ -101,18 +98,13 @@ def _wait(port):
         time.sleep(0.05)
 
 
-async def _load(port, secret, pid, path, *, changing=None):
+async def _load(port, secret, pid, path):
     """Requests a second, median and p99 in ms, CPU of the server in percent of a core."""
     request = f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {secret}\r\n\r\n".encode()
     taken = []
-    over = asyncio.Event()
-    writer = asyncio.create_task(_change(changing, over)) if changing else None
     begun, before = time.perf_counter(), cpu(pid)
     await asyncio.gather(*(_client(port, request, begun + SECONDS, taken) for _ in range(CONNECTIONS)))
     lasted, spent = time.perf_counter() - begun, cpu(pid) - before
-    over.set()  # not cancelled: it may be in the middle of a write
-    if writer:
-        await writer
     taken.sort()
     return (
         len(taken) / lasted,
@@ -131,18 +123,3 @@ async def _client(port, request, until, taken):
         await reader.readexactly(int(re.search(rb"content-length: (\d+)", head)[1]))
         taken.append(time.perf_counter() - begun)
     writer.close()
-
-
-_number = 10_000_000
-
-
-async def _change(state, over):
-    """Ten batches a second."""
-    global _number  # noqa: PLW0603 (events of every run have other ids)
-    source = Source("host", "lab")
-    with get_repository(state, writing=True) as store:
-        while not over.is_set():
-            _number += 10
-            fresh = [record(one) for one in traffic.events(10, first=_number)]
-            await asyncio.to_thread(store.take, source, fresh, store.place(source))
-            await asyncio.sleep(0.1)
