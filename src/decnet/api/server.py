@@ -8,13 +8,15 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
+from starlette.types import ASGIApp
 
+from decnet.api import developer
 from decnet.api.app import CONNECTIONS, create
 from decnet.api.site import Facts, Site, decode
 from decnet.api.stream import Hub
@@ -45,10 +47,15 @@ class Server(uvicorn.Server):
     """One that lets streams end before it waits for requests to end."""
 
     def __init__(
-        self, config: uvicorn.Config, hub: Hub, *, started: Callable[[], object] = lambda: None
+        self,
+        config: uvicorn.Config,
+        hub: Hub,
+        *,
+        started: Callable[[], object] = lambda: None,
+        ended: Callable[[], object] = lambda: None,
     ) -> None:
         super().__init__(config)
-        self._hub, self._started = hub, started
+        self._hub, self._started, self._ended = hub, started, ended
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """At the beginning: ``started`` is called when connections are taken."""
@@ -56,9 +63,10 @@ class Server(uvicorn.Server):
         self._started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """At the end."""
+        """At the end: ``ended`` is called when the last request is answered."""
         self._hub.close()
         await super().shutdown(sockets)
+        self._ended()
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -94,8 +102,13 @@ def run(settings: Settings, listener: socket.socket, pipe: socket.socket, facts:
             site = Site(store)
             site.take(facts)
             hub = Hub(site)
+            user = USER if os.geteuid() == 0 else os.geteuid()
+            aids = developer.aids(store, user)
+            app: ASGIApp = create(site, hub, tls=settings.certificate is not None)
+            for aid in aids:
+                app = aid.wrap(app)
             config = uvicorn.Config(
-                create(site, hub, tls=settings.certificate is not None),
+                app,
                 loop="uvloop",
                 http="httptools",
                 ws="none",
@@ -116,13 +129,19 @@ def run(settings: Settings, listener: socket.socket, pipe: socket.socket, facts:
                     hint="PEM files, that the user who starts this may read",
                 ) from None
             if os.geteuid() == 0:
-                drop(USER)
-            return asyncio.run(
-                _serving(Server(config, hub, started=lambda: pipe.send(b"!")), listener, pipe, site)
-            )
+                drop(user)
+            for aid in aids:
+                aid.begin()
+            server = Server(config, hub, started=lambda: pipe.send(b"!"), ended=lambda: _end(aids))
+            return asyncio.run(_serving(server, listener, pipe, site))
     except DecnetError as error:
         sys.stderr.write(f"error: {error.message}\n" + (f"  hint: {error.hint}\n" if error.hint else ""))
         return error.exit_code
+
+
+def _end(aids: Iterable[developer.Aid]) -> None:
+    for aid in aids:
+        aid.end()
 
 
 def _allow_files() -> None:
