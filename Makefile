@@ -24,8 +24,9 @@ quickstart: $(BIN)/decnet  ## set up, apply examples/quickstart.ini, touch a dec
 	@echo; $(SUDO) $(BIN)/decnet status quickstart
 	@echo; $(SUDO) $(BIN)/decnet events quickstart
 
-test: setup-test lint  ## set up (system packages included), lint, and run every test this machine can run
-	DECNET_BENCH_SECONDS=2 DECNET_BENCH_ROUNDS=1 $(BIN)/pytest -m bench -n0 tests/bench
+test: setup-test lint  ## set up (system packages included), lint, measure, stress for a moment, and run every test this machine can run
+	DECNET_BENCH_SECONDS=2 DECNET_BENCH_ROUNDS=1 DECNET_BENCH_LISTENERS=100 $(BIN)/pytest -m bench -n0 tests/bench
+	STRESS_DURATION=4 $(BIN)/pytest -m stress -n0 -s tests/stress -k "many or events"
 	$(BIN)/pytest
 	$(BIN)/pytest -m "live or fuzz or docker"
 

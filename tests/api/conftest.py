@@ -1,4 +1,3 @@
-import os
 from pathlib import Path
 
 import pytest
@@ -8,9 +7,8 @@ from decnet.api import tokens
 from decnet.api.app import create
 from decnet.api.inventory import Applied, Host, Place
 from decnet.api.site import Facts, Site, decode, encode
-from decnet.events.store import Source, get_repository
-from decnet.events.store.ingest import Intake
-from tests.events.store import traffic
+from decnet.events.store import get_repository
+from tests.api.process import fill
 
 HOST = Host(
     "web-001", "up", "", ("203.0.113.2",), ("00:50:56:00:00:02",), ("default",), "web-001", "linux", "debian12",
@@ -24,19 +22,9 @@ LAB = Applied(
 )
 
 
-def fill(folder: Path) -> None:
-    """A log of 1,000 events, and the store made of it."""
-    log = folder / "events" / "lab"
-    traffic.write(log, 1000, attackers=10, decoys=5)
-    handle = os.open(log, os.O_RDONLY | os.O_DIRECTORY)
-    with get_repository(folder, writing=True) as store:
-        Intake(store, handle, Source("host", "lab")).once()
-    os.close(handle)
-
-
 @pytest.fixture
 def folder(tmp_path: Path):
-    fill(tmp_path)
+    fill(tmp_path, attackers=10, decoys=5)
     return tmp_path
 
 

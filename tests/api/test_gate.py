@@ -17,6 +17,7 @@ from fastapi.testclient import TestClient
 
 from decnet.api import tokens
 from decnet.api.app import application, create
+from decnet.api.gate import Failures, source_of
 from decnet.api.server import listen
 from decnet.api.site import Facts
 from decnet.api.stream import Hub
@@ -82,6 +83,14 @@ def test_wrong_tokens_are_limited_and_right_ones_pass(client):
     assert [answer.status_code for answer in wrong] == [401] * 10 + [429] * 5
     assert wrong[-1].headers["retry-after"] == "6"
     assert client.get("/api/v1/stats").status_code == 200
+
+
+def test_addresses_that_one_source_has_are_one_source():
+    failures, same = Failures(), [f"2001:db8:0:1::{number:x}" for number in range(12)]
+    assert [failures.is_allowed(source_of(one), 0.0) for one in same] == [True] * 10 + [False] * 2
+    assert failures.is_allowed(source_of("2001:db8:0:2::1"), 0.0)
+    assert source_of("::ffff:192.0.2.7") == source_of("192.0.2.7") != source_of("192.0.2.8")
+    assert source_of("") == ""
 
 
 def test_tokens_are_kept_as_digests(folder):

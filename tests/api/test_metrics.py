@@ -1,13 +1,11 @@
 """Figures for a Prometheus server."""
 
-import time
-
 from prometheus_client.parser import text_string_to_metric_families
 
 from decnet.api import tokens
 from decnet.api.metrics import template
-from decnet.api.pulse import INTERVAL
 from decnet.api.site import Facts
+from tests.api.process import until
 
 
 def figures(client, **options):
@@ -21,8 +19,8 @@ def figures(client, **options):
     }
 
 
-def test_what_is_asked_is_counted_by_path_and_status(client):
-    time.sleep(3 * INTERVAL)
+def test_what_is_asked_is_counted_by_path_and_status(client, site):
+    until(lambda: site.version is not None)
     for _ in range(3):
         client.get("/api/v1/stats")
     client.get("/api/v1/attackers/198.51.100.1")

@@ -8,27 +8,20 @@ memory, and one that changes ten times a second.
 import asyncio
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 import uvicorn
 
-from decnet.api import tokens
-from decnet.events.store import Source, get_repository, record
-from decnet.events.store.ingest import Intake
-from tests.events.store import traffic
+from tests.api.process import api, changing, cpu, fill
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(300)]
 SECONDS = float(os.environ.get("DECNET_BENCH_SECONDS", "10"))
 EVENTS = int(os.environ.get("DECNET_BENCH_EVENTS", "100000"))
 CONNECTIONS = 50
 PATHS = ("events?limit=50", "attackers?limit=50", "stats", "histogram")
-PROGRAM = str(Path(sys.executable).with_name("decnet"))
-HZ = os.sysconf("SC_CLK_TCK")
 
 
 async def bare(scope, receive, send):
@@ -42,37 +35,22 @@ async def bare(scope, receive, send):
 @pytest.fixture(scope="module")
 def state(tmp_path_factory):
     folder = tmp_path_factory.mktemp("api")
-    log = folder / "events" / "lab"
-    traffic.write(log, EVENTS)
-    handle = os.open(log, os.O_RDONLY | os.O_DIRECTORY)
-    with get_repository(folder, writing=True) as store:
-        Intake(store, handle, Source("host", "lab")).once()
-    os.close(handle)
+    fill(folder, EVENTS)
     return folder
 
 
 def test_requests_a_second(state, capsys):
-    _, secret = tokens.new(state, "bench", (tokens.Scope.READ,), 0)
-    process = subprocess.Popen(
-        [PROGRAM, "api", "--port", "0", "--state", str(state)], stderr=subprocess.PIPE, text=True
-    )
-    try:
-        port = int(re.search(r":(\d+)/$", process.stderr.readline().strip())[1])
-        (child,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-        still = {path: asyncio.run(_load(port, f"/api/v1/{path}", secret, child)) for path in PATHS}
-        changing = {
-            path: asyncio.run(_load(port, f"/api/v1/{path}", secret, child, changing=state)) for path in PATHS
-        }
-        memory = int(re.search(r"VmHWM:\s+(\d+)", Path(f"/proc/{child}/status").read_text())[1]) / 1024
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(20)
-        process.stderr.close()
+    with api(state) as running:
+        server = running.port, running.secret, running.child
+        still = {path: asyncio.run(_load(*server, f"/api/v1/{path}")) for path in PATHS}
+        with changing(state):
+            moved = {path: asyncio.run(_load(*server, f"/api/v1/{path}")) for path in PATHS}
+        memory = running.memory()
     floor = _floor()
     with capsys.disabled():
         print(f"\n{EVENTS} events, {CONNECTIONS} connections, load of the machine {os.getloadavg()[0]:.1f}")
         print(f"{'bare application':34}{_told(floor)}")
-        for name, found in (("", still), (", changing", changing)):
+        for name, found in (("", still), (", changing", moved)):
             for path, figures in found.items():
                 print(f"{path + name:34}{_told(figures)}")
         print(f"memory of the server {memory:.0f} MB")
@@ -80,8 +58,8 @@ def test_requests_a_second(state, capsys):
 
 
 def _told(figures):
-    rate, median, p99, cpu = figures
-    return f"{rate:>8,.0f} requests/s, median {median:5.1f} ms, p99 {p99:6.1f} ms, CPU {cpu:3.0f} %"
+    rate, median, p99, spent = figures
+    return f"{rate:>8,.0f} requests/s, median {median:5.1f} ms, p99 {p99:6.1f} ms, CPU {spent:3.0f} %"
 
 
 def _floor():
@@ -94,7 +72,7 @@ def _floor():
     process = subprocess.Popen([sys.executable, "-c", program, str(port)])
     try:
         _wait(port)
-        return asyncio.run(_load(port, "/", "", process.pid))
+        return asyncio.run(_load(port, "", process.pid, "/"))
     finally:
         process.terminate()
         process.wait(20)
@@ -120,18 +98,13 @@ def _wait(port):
         time.sleep(0.05)
 
 
-async def _load(port, path, secret, pid, *, changing=None):
+async def _load(port, secret, pid, path):
     """Requests a second, median and p99 in ms, CPU of the server in percent of a core."""
     request = f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {secret}\r\n\r\n".encode()
     taken = []
-    over = asyncio.Event()
-    writer = asyncio.create_task(_change(changing, over)) if changing else None
-    begun, before = time.perf_counter(), _cpu(pid)
+    begun, before = time.perf_counter(), cpu(pid)
     await asyncio.gather(*(_client(port, request, begun + SECONDS, taken) for _ in range(CONNECTIONS)))
-    lasted, spent = time.perf_counter() - begun, _cpu(pid) - before
-    over.set()  # not cancelled: it may be in the middle of a write
-    if writer:
-        await writer
+    lasted, spent = time.perf_counter() - begun, cpu(pid) - before
     taken.sort()
     return (
         len(taken) / lasted,
@@ -150,23 +123,3 @@ async def _client(port, request, until, taken):
         await reader.readexactly(int(re.search(rb"content-length: (\d+)", head)[1]))
         taken.append(time.perf_counter() - begun)
     writer.close()
-
-
-_number = 10_000_000
-
-
-async def _change(state, over):
-    """Ten batches a second."""
-    global _number  # noqa: PLW0603 (events of every run have other ids)
-    source = Source("host", "lab")
-    with get_repository(state, writing=True) as store:
-        while not over.is_set():
-            _number += 10
-            fresh = [record(one) for one in traffic.events(10, first=_number)]
-            await asyncio.to_thread(store.take, source, fresh, store.place(source))
-            await asyncio.sleep(0.1)
-
-
-def _cpu(pid):
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / HZ

@@ -36,6 +36,8 @@ def application(site: Site, hub: Hub) -> FastAPI:
         openapi_url="/api/v1/openapi.json",
         lifespan=_lifespan,
         redirect_slashes=False,
+        # Its own would send whole URLs, with what was looked for in them, where a variable of the environment says.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.site = site
     app.state.hub = hub

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import ipaddress
 import time
 from collections import OrderedDict
 from collections.abc import Iterable
@@ -86,7 +87,8 @@ class Gate:
             needed = tokens.Scope.OVERVIEW if is_overview(path) else tokens.Scope.READ
             return None if token.opens(needed, now) else (403, "the token is not for this", ())
         # One that is right always passes: its 256 bits are not guessed, and sources may share an address.
-        if given and not self._failures.is_allowed(str((scope.get("client") or ("",))[0]), time.monotonic()):
+        source = source_of(str((scope.get("client") or ("",))[0]))
+        if given and not self._failures.is_allowed(source, time.monotonic()):
             return 429, "too many wrong tokens", ((b"retry-after", b"%d" % _REFILL_SECONDS),)
         return 401, "a token is needed", _CHALLENGES
 
@@ -122,6 +124,19 @@ class Failures:
         if len(self._left) > _SOURCES:
             self._left.popitem(last=False)
         return left >= 1
+
+
+def source_of(client: str) -> str:
+    """Who is counted as one: an IPv4 address, and of IPv6 the /64, of which anybody has all addresses (RFC 6177)."""
+    try:
+        address = ipaddress.ip_address(client)
+    except ValueError:
+        return client
+    if isinstance(address, ipaddress.IPv4Address):
+        return client
+    if address.ipv4_mapped:
+        return str(address.ipv4_mapped)
+    return str(ipaddress.IPv6Address(int(address) >> 64 << 64))
 
 
 def is_overview(path: str) -> bool:

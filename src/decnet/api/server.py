@@ -1,21 +1,24 @@
-"""The processes: one with the user's privileges that reads tokens and states, and its child that serves without any."""
+"""The process that serves, without any privilege: the child of `decnet.api.keeper`."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import socket
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
+from starlette.types import ASGIApp
 
+from decnet.api import developer
 from decnet.api.app import CONNECTIONS, create
-from decnet.api.site import Facts, Site, decode, encode
+from decnet.api.site import Facts, Site, decode
 from decnet.api.stream import Hub
 from decnet.decoy.privileges import drop
 from decnet.errors import DecnetError, UsageError
@@ -26,7 +29,7 @@ USER = 65_520
 _SILENT_MS = 30_000
 """A client that takes nothing for this long is cut off by the kernel (TCP_USER_TIMEOUT, tcp(7))."""
 _LONGEST_LINE = 64 << 20
-_LEAVE_SECONDS = 5
+LEAVE_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,30 +46,27 @@ class Settings:
 class Server(uvicorn.Server):
     """One that lets streams end before it waits for requests to end."""
 
-    def __init__(self, config: uvicorn.Config, hub: Hub) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        hub: Hub,
+        *,
+        started: Callable[[], object] = lambda: None,
+        ended: Callable[[], object] = lambda: None,
+    ) -> None:
         super().__init__(config)
-        self._hub = hub
+        self._hub, self._started, self._ended = hub, started, ended
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """At the beginning: ``started`` is called when connections are taken."""
+        await super().startup(sockets)
+        self._started()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """At the end."""
+        """At the end: ``ended`` is called when the last request is answered."""
         self._hub.close()
         await super().shutdown(sockets)
-
-
-def serve(settings: Settings, facts: Callable[[], Facts], ready: Callable[[str], None]) -> int:
-    """Serve until told to end; the exit code. ``facts`` is asked again every second. Raises `DecnetError`."""
-    known = facts()
-    with listen(settings.host, settings.port) as listener:
-        mine, theirs = socket.socketpair()
-        child = os.fork()
-        if child == 0:
-            mine.close()
-            os._exit(_child(settings, listener, theirs, known))
-        theirs.close()
-        host, port = listener.getsockname()[:2]
-    shown = f"[{host}]" if ":" in host else host
-    ready(f"http{'s' if settings.certificate else ''}://{shown}:{port}/")
-    return _feed(child, mine, known, facts)
+        self._ended()
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -85,40 +85,30 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _feed(child: int, pipe: socket.socket, known: Facts, facts: Callable[[], Facts]) -> int:
-    """Tell the child what has changed, and wait for its end."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: os.kill(child, signal.SIGTERM))
-    while True:
-        ended, status = os.waitpid(child, os.WNOHANG)
-        if ended:
-            return max(0, os.waitstatus_to_exitcode(status)) or (1 if os.WIFSIGNALED(status) else 0)
-        time.sleep(1)
-        try:
-            now = facts()
-        except DecnetError:
-            continue  # it is being written: the next look has it
-        if now != known:
-            known = now
-            try:
-                pipe.sendall(encode(now))
-            except OSError:
-                continue
+def run(settings: Settings, listener: socket.socket, pipe: socket.socket, facts: Facts) -> int:
+    """Give privileges up and serve; the exit code. What goes wrong before is told on stderr.
 
-
-def _child(settings: Settings, listener: socket.socket, pipe: socket.socket, facts: Facts) -> int:
+    It says one word into ``pipe`` when it serves, hears facts from there, and ends when nobody is at the other end.
+    """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(
             number, lambda *_: os._exit(0)
         )  # uvicorn has its own, and raises the signal again at its end
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM, signal.SIGINT))
     try:
+        _allow_files()
         with get_repository(settings.state_dir) as store:
             store.open_ahead(CONNECTIONS)
             site = Site(store)
             site.take(facts)
             hub = Hub(site)
+            user = USER if os.geteuid() == 0 else os.geteuid()
+            aids = developer.aids(store, user)
+            app: ASGIApp = create(site, hub, tls=settings.certificate is not None)
+            for aid in aids:
+                app = aid.wrap(app)
             config = uvicorn.Config(
-                create(site, hub, tls=settings.certificate is not None),
+                app,
                 loop="uvloop",
                 http="httptools",
                 ws="none",
@@ -128,7 +118,7 @@ def _child(settings: Settings, listener: socket.socket, pipe: socket.socket, fac
                 proxy_headers=False,
                 ssl_certfile=settings.certificate,
                 ssl_keyfile=settings.key,
-                timeout_graceful_shutdown=_LEAVE_SECONDS,
+                timeout_graceful_shutdown=LEAVE_SECONDS,
                 backlog=2048,
             )
             try:
@@ -139,11 +129,26 @@ def _child(settings: Settings, listener: socket.socket, pipe: socket.socket, fac
                     hint="PEM files, that the user who starts this may read",
                 ) from None
             if os.geteuid() == 0:
-                drop(USER)
-            return asyncio.run(_serving(Server(config, hub), listener, pipe, site))
+                drop(user)
+            for aid in aids:
+                aid.begin()
+            server = Server(config, hub, started=lambda: pipe.send(b"!"), ended=lambda: _end(aids))
+            return asyncio.run(_serving(server, listener, pipe, site))
     except DecnetError as error:
         sys.stderr.write(f"error: {error.message}\n" + (f"  hint: {error.hint}\n" if error.hint else ""))
         return error.exit_code
+
+
+def _end(aids: Iterable[developer.Aid]) -> None:
+    for aid in aids:
+        aid.end()
+
+
+def _allow_files() -> None:
+    """As many descriptors as it may have: each connection is one, and shells allow 1,024."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):  # a container may refuse what it says is allowed
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def _serving(server: uvicorn.Server, listener: socket.socket, pipe: socket.socket, site: Site) -> int:

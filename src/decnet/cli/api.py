@@ -62,7 +62,8 @@ def command(host: str, port: int, tls_cert: Path | None, tls_key: Path | None, s
     if not address.is_loopback and not known:
         raise UsageError(f"{host} is not loopback, and there is no token", hint="decnet api token new NAME")
     try:
-        from decnet.api.server import Settings, serve
+        from decnet.api.keeper import serve
+        from decnet.api.server import Settings
     except ModuleNotFoundError as error:
         raise DecnetError(
             f"{error.name} is not installed",
@@ -71,7 +72,7 @@ def command(host: str, port: int, tls_cert: Path | None, tls_key: Path | None, s
     if not known:
         click.echo("there is no token yet: decnet api token new NAME", err=True)
     settings = Settings(state_dir, host, port, tls_cert, tls_key)
-    raise SystemExit(serve(settings, _facts(state_dir), lambda url: click.echo(f"serving {url}", err=True)))
+    raise SystemExit(serve(settings, _facts(state_dir), lambda words: click.echo(words, err=True)))
 
 
 def _facts(state_dir: Path) -> Callable[[], Facts]:

@@ -39,6 +39,11 @@ class Repository:
     ) -> None:
         self.close()
 
+    @property
+    def engine(self) -> Engine:
+        """For what traces its statements."""
+        return self._engine
+
     def close(self) -> None:
         """Close every connection. What SQLite has beside its file goes into it, as far as nobody reads there."""
         if self._writing and self.where.path is not None:
