@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import nats
 import nats.errors
 import nats.js.errors
-from nats.aio.client import Client
+from nats.aio.client import Client, RawCredentials
 from nats.js import JetStreamContext
 from nats.js.api import DiscardPolicy, Header, StreamConfig
 
@@ -49,6 +49,7 @@ class JetStream:
         self._make = make
         self._stop = stop
         self._context = client_context(setting) if setting.tls else None
+        self._signs = _signing(setting)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._client: Client | None = None
         self._stream: JetStreamContext | None = None
@@ -99,6 +100,7 @@ class JetStream:
             user=self._shown(setting.user),
             password=self._shown(setting.password),
             token=self._shown(setting.token),
+            **self._signs,
         )
         self._check_sealed()
         self._stream = self._client.jetstream(timeout=setting.timeout)
@@ -173,6 +175,16 @@ class JetStream:
             if waited > seconds or (self._stop.is_set() and waited > _LAST_SECONDS):
                 future.cancel()
                 raise Stopped if self._stop.is_set() else TimeoutError("no answer")
+
+
+def _signing(setting: NatsSetting) -> dict[str, Any]:
+    """Options of the library for a user who signs what the server asks for. Raises `ValueError`."""
+    if not setting.credentials:
+        return {}
+    from decnet.events.sinks.nkey import read_credentials  # noqa: PLC0415 (PyNaCl, for those who have some)
+
+    found = read_credentials(setting.credentials)
+    return {"user_credentials": RawCredentials(found.text)} if found.jwt else {"nkeys_seed_str": found.seed}
 
 
 def subject(event: Event) -> str:
