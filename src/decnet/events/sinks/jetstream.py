@@ -7,6 +7,7 @@ own. `Nats-Msg-Id` is the id of the event, so a stream stores once what is sent 
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import threading
 from collections.abc import Callable, Coroutine, Sequence
@@ -94,7 +95,7 @@ class JetStream:
             name=PREFIX,
             allow_reconnect=False,
             connect_timeout=setting.timeout,
-            error_cb=_ignore,
+            error_cb=self._hear,
             tls=self._context,
             tls_hostname=setting.host if self._context else None,
             user=self._shown(setting.user),
@@ -106,6 +107,11 @@ class JetStream:
         self._stream = self._client.jetstream(timeout=setting.timeout)
         if setting.stream:
             await self._see_to_stream(self._stream)
+
+    async def _hear(self, error: Exception) -> None:
+        """Errors beside the call. Of those when it connects the library would tell nobody, and try again and again."""
+        if self._stream is None:
+            raise error
 
     def _shown(self, secret: bytes) -> Callable[[], str] | None:
         """What shows a secret to the server, once the connection is as safe as it is to be."""
@@ -168,6 +174,10 @@ class JetStream:
                 return future.result(_TURN_SECONDS)
             except (nats.errors.Error, nats.js.errors.Error) as error:
                 raise OSError(_words(error)) from None
+            except ConnectionError as error:
+                if error.errno:  # asyncio puts the address into the words
+                    raise OSError(error.errno, os.strerror(error.errno)) from None
+                raise
             except TimeoutError:
                 if future.done():
                     raise TimeoutError("no answer") from None
@@ -211,10 +221,6 @@ async def _ended(loop: asyncio.AbstractEventLoop, client: Client | None) -> None
             await asyncio.wait_for(client.close(), _LAST_SECONDS)
     finally:
         loop.stop()
-
-
-async def _ignore(_: Exception) -> None:
-    """Errors beside the call: those that matter end the connection."""
 
 
 def _words(error: Exception) -> str:
