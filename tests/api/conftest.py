@@ -1,3 +1,6 @@
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -36,6 +39,12 @@ def site(folder):
 
 @pytest.fixture
 def client(site, folder):
+    with client_of(site, folder) as opened:
+        yield opened
+
+
+@contextmanager
+def client_of(site: Site, folder: Path) -> Iterator[TestClient]:
     """A client with a token that opens everything."""
     _, secret = tokens.new(folder, "all", (tokens.Scope.READ,), 0)
     site.take(decode(encode(Facts(tokens.load(folder), (LAB,)))))

@@ -145,7 +145,7 @@ module(load="imudp")
 module(load="imtcp")
 module(load="imptcp")
 module(load="mmpstrucdata")
-template(name="json" type="list") {{ property(name="jsonmesg") constant(value="\\n") }}
+template(name="json" type="list") {{ property(name="{kept}") constant(value="\\n") }}
 ruleset(name="keep") {{
   action(type="mmpstrucdata" sd_name.lowercase="off")
   action(type="omfile" file="{folder}/out.jsonl" template="json" flushOnTXEnd="on" asyncWriting="off")
@@ -173,10 +173,13 @@ log {{ source(net); destination(out); }};
 """
 
 
-def rsyslog(folder: Path, certificates: Path) -> Rsyslog:
+def rsyslog(folder: Path, certificates: Path, kept: str = "jsonmesg") -> Rsyslog:
+    """``kept`` is the property that a line of its output has: all of a message, if nothing else is said."""
     path, environment, root = program("rsyslogd")
     ports = {name: free_port() for name in ("udp", "tcp", "tls")}
-    (folder / "rsyslog.conf").write_text(RSYSLOG.format(folder=folder, certificates=certificates, **ports))
+    (folder / "rsyslog.conf").write_text(
+        RSYSLOG.format(folder=folder, certificates=certificates, kept=kept, **ports)
+    )
     modules = next(root.glob("usr/lib/*-linux-gnu/rsyslog"))
     command = [path, "-n", "-f", f"{folder}/rsyslog.conf", "-i", f"{folder}/pid", "-M", str(modules)]
     return Rsyslog(folder, command, environment, ports)

@@ -1,12 +1,9 @@
-"""What the shipper promises when servers die, stall and vanish, when it is killed itself, and when disks are full."""
+"""What the shipper promises when servers die, stall and vanish, and when it is killed itself."""
 
-import contextlib
-import json
 import os
 import re
 import signal
 import socket
-import subprocess
 import time
 from pathlib import Path
 
@@ -193,55 +190,6 @@ def test_the_folder_of_a_file_is_the_network_s_own_and_reached_without_links(tmp
             own_folder(tmp_path, uid)
     os.close(own_folder(tmp_path / "a" / "b", uid))
     os.close(own_folder(tmp_path / "a" / "b", uid))
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    if os.geteuid() != 0:
-        pytest.skip("mounting needs root")
-    place = tmp_path / "small"
-    place.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=256k", "none", place], capture_output=True, check=False
-    )
-    if done.returncode:
-        pytest.skip("no tmpfs can be mounted here")
-    yield place
-    subprocess.run(["umount", "-l", place], check=True)
-
-
-@pytest.mark.live
-def test_a_full_disk_is_told_of_and_everything_goes_on_when_there_is_room(small_disk, server):
-    log = Log(small_disk)
-    log.ship("siem", syslog("127.0.0.1", server.port))
-    server.accept()
-    log.write(event(0))
-    assert server.read(1) == [0]
-    log.until(lambda: log.status("siem").sent == 1)
-    filler = small_disk / "filler"
-    with contextlib.suppress(OSError):
-        filler.write_bytes(b"x" * 500_000)
-    log.write(*(event(number, text="x" * 1000) for number in range(1, 100)))
-    assert log.sink.dropped > 0
-    log.until(lambda: "place cannot be saved" in log.status("siem").error)
-    assert log.status("siem").state == "connected"
-    filler.unlink()
-    log.write(event(100))
-    log.until(lambda: log.status("siem").error == "")
-    lines = [
-        line for line in (log.events / "events.jsonl").read_bytes().splitlines() if line.startswith(b"{")
-    ]
-    told = [one for one in map(_decoded, lines) if one and one["type"] == "error"]
-    assert [one["data"]["dropped"] for one in told] == [log.sink.dropped]
-    numbers = [one["data"]["number"] for one in map(_decoded, lines) if one and "number" in one["data"]]
-    assert server.read(len(numbers) - 1) == numbers[1:]
-    log.close()
-
-
-def _decoded(line):
-    with contextlib.suppress(ValueError):
-        return json.loads(line)
-    return None
 
 
 def test_the_shipper_holds_no_privilege(log, server):

@@ -6,12 +6,14 @@ import signal
 
 import nats
 import pytest
+from nats.aio.client import RawCredentials
 
 from decnet.events import Event, EventType
 from decnet.events.sinks import Format, NatsSetting
 from decnet.events.sinks.jetstream import subject
 from tests.events import certificates
 from tests.events.nats_server import NatsServer
+from tests.events.nats_users import user_by_jwt, user_by_nkey
 from tests.events.shipping import Log, event
 
 
@@ -35,8 +37,8 @@ def setting(server, **options):
     return NatsSetting(server.address, server.port, **{"timeout": 3, **options})
 
 
-def numbers(server):
-    return [data["data"]["number"] for _, _, data in server.stored()]
+def numbers(server, **options):
+    return [data["data"]["number"] for _, _, data in server.stored(**options)]
 
 
 def test_an_event_is_a_message_of_its_subject_with_its_id(log, server):
@@ -136,6 +138,34 @@ def test_what_is_wrong_is_said_and_nothing_is_lost(log, tmp_path, config, jetstr
         assert "wrong" not in log.status("bus").error
     finally:
         server.stop()
+
+
+@pytest.mark.parametrize("made", [user_by_nkey, user_by_jwt])
+def test_a_user_who_signs(log, tmp_path, made):
+    (folder := tmp_path / "nats").mkdir()
+    config, right = made()
+    wrong = made()[1]
+    server = NatsServer(folder, config)
+    server.start()
+    try:
+        log.write(*map(event, range(5)))
+        log.ship("stranger", setting(server, credentials=wrong.encode()))
+        log.ship("nobody", setting(server))
+        log.ship("bus", setting(server, credentials=right.encode()))
+        log.until(lambda: log.status("bus").sent == 5)
+        for name in ("stranger", "nobody"):
+            log.until(lambda name=name: "authorization violation" in log.status(name).error.lower())
+        assert numbers(server, **shown(right)) == list(range(5))
+        assert right[-40:].strip() not in str(log.shipper.running())
+    finally:
+        server.stop()
+
+
+def shown(credentials: str) -> dict:
+    """The same user, as the library wants it."""
+    if "JWT" in credentials:
+        return {"user_credentials": RawCredentials(credentials.replace("\r", ""))}
+    return {"nkeys_seed_str": credentials}
 
 
 def test_over_tls_with_a_certificate_of_our_own_and_a_password(log, tmp_path):

@@ -1,5 +1,6 @@
 """Sinks as a file declares them."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from decnet.services.registry import services
 from decnet.spec import Sink
 from decnet.spec.build import build
 from tests.events import certificates
+from tests.events.nats_users import user_by_jwt, user_by_nkey
 from tests.spec.files import BARE, BRIDGE, IDENTITY, codes, network, warnings
 
 WEB = "[w]\nservices = redis\n"
@@ -189,9 +191,9 @@ def pem(tmp_path: Path) -> Path:
     return certificates.write(tmp_path / "pem")
 
 
-def declared(folder: Path, keys: str) -> Sink:
+def declared(folder: Path, keys: str, kind: str = "syslog") -> Sink:
     file = folder / "network.ini"
-    file.write_text(BRIDGE + SIEM + "tls://x\n" + keys)
+    file.write_text(BRIDGE + SIEM.replace("syslog", kind) + "tls://x\n" + keys)
     (sink,) = build(ini.load(file), catalog.load(), services(), IDENTITY, expand, BARE).sinks
     return sink
 
@@ -228,6 +230,47 @@ def test_certificates_that_cannot_be_used(pem: Path, keys: str, code: str, line:
         declared(pem, keys)
     assert [(one.code, one.span.line) for one in caught.value.problems] == [(code, line)]
     assert "BEGIN" not in str([one.message for one in caught.value.problems])
+
+
+@pytest.mark.parametrize("made", [user_by_nkey, user_by_jwt])
+def test_credentials_of_a_nats_user(tmp_path: Path, made: Callable[[], tuple[str, str]]) -> None:
+    content = made()[1]
+    (tmp_path / "bus.creds").write_bytes(content.encode())
+    setting = of_nats(tmp_path, "credentials = bus.creds\n").setting
+    assert isinstance(setting, NatsSetting)
+    assert setting.credentials == content.encode()
+    assert content[-20:].strip() not in repr(setting)
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (None, "unreadable"),
+        (b"", "bad-credentials"),
+        (b"\xff\xfe", "bad-credentials"),
+        (b"hunter2 hunter2", "bad-credentials"),
+        (b"-----BEGIN NATS USER JWT-----\n", "bad-credentials"),
+        (b"SU" + b"A" * 56, "bad-credentials"),
+        (b"SO" + b"A" * 56, "bad-credentials"),
+    ],
+)
+def test_credentials_that_cannot_be_used(tmp_path: Path, content: bytes | None, code: str) -> None:
+    if content is not None:
+        (tmp_path / "bus.creds").write_bytes(content)
+    with pytest.raises(InvalidInput) as caught:
+        of_nats(tmp_path, "credentials = bus.creds\n")
+    assert [(one.code, one.span.line) for one in caught.value.problems] == [(code, 9)]
+    assert "hunter2" not in caught.value.problems[0].message
+
+
+def test_credentials_beside_a_token_are_too_many(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        of_nats(tmp_path, "credentials = bus.creds\ntoken = ${env:T:x}\n")
+    assert [one.code for one in caught.value.problems] == ["bad-value"]
+
+
+def of_nats(folder: Path, keys: str) -> Sink:
+    return declared(folder, keys, "nats")
 
 
 def test_a_server_that_is_not_verified_is_warned_of() -> None:

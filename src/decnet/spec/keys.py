@@ -225,6 +225,11 @@ class SinkKeys:
     token: Secret = key(
         Secret(""), "Token of the NATS server, in place of a user.", secret=True, example="${env:NATS_TOKEN}"
     )
+    credentials: Path | None = key(
+        None,
+        "File of a NATS user in place of them: `.creds` (a JWT and its nkey), or the seed of an nkey alone.",
+        example="bus.creds",
+    )
     stream: str = key(
         "decnet",
         "JetStream stream that is made where none takes the subjects `decnet.>`; empty: none is looked for or made.",

@@ -148,6 +148,8 @@ def _postgresql(folder: Path) -> Server:
             "scram-sha-256",
             "-E",
             "UTF8",
+            "--locale-provider=icu",
+            "--icu-locale=en-US",
             "-N",
         ],
         folder,

@@ -171,6 +171,25 @@ def test_a_newer_release_is_not_meddled_with(url, tmp_path):
         assert "newer release" in caught.value.hint
 
 
+def test_a_store_of_mariadb_that_was_made_in_another_charset_is_put_right(url, tmp_path):
+    if not url.startswith("mariadb"):
+        pytest.skip("the others have one charset")
+    with get_repository(tmp_path, url, writing=True) as one:
+        engine = create_engine(one.where.url)
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE decoy CONVERT TO CHARACTER SET latin1"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    get_repository(tmp_path, url, writing=True).close()
+    with engine.begin() as connection:
+        collations = connection.execute(
+            text(
+                "SELECT DISTINCT table_collation FROM information_schema.tables WHERE table_schema = database()"
+            )
+        ).fetchall()
+    engine.dispose()
+    assert [row[0] for row in collations] == ["utf8mb4_nopad_bin"]
+
+
 def test_an_empty_database_is_no_store_for_a_reader(url, tmp_path):
     with pytest.raises(StoreError, match="empty"):
         get_repository(tmp_path, url)

@@ -7,6 +7,7 @@ own. `Nats-Msg-Id` is the id of the event, so a stream stores once what is sent 
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import threading
 from collections.abc import Callable, Coroutine, Sequence
@@ -15,7 +16,7 @@ from typing import Any, TypeVar
 import nats
 import nats.errors
 import nats.js.errors
-from nats.aio.client import Client
+from nats.aio.client import Client, RawCredentials
 from nats.js import JetStreamContext
 from nats.js.api import DiscardPolicy, Header, StreamConfig
 
@@ -49,6 +50,7 @@ class JetStream:
         self._make = make
         self._stop = stop
         self._context = client_context(setting) if setting.tls else None
+        self._signs = _signing(setting)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._client: Client | None = None
         self._stream: JetStreamContext | None = None
@@ -93,17 +95,23 @@ class JetStream:
             name=PREFIX,
             allow_reconnect=False,
             connect_timeout=setting.timeout,
-            error_cb=_ignore,
+            error_cb=self._hear,
             tls=self._context,
             tls_hostname=setting.host if self._context else None,
             user=self._shown(setting.user),
             password=self._shown(setting.password),
             token=self._shown(setting.token),
+            **self._signs,
         )
         self._check_sealed()
         self._stream = self._client.jetstream(timeout=setting.timeout)
         if setting.stream:
             await self._see_to_stream(self._stream)
+
+    async def _hear(self, error: Exception) -> None:
+        """Errors beside the call. Of those when it connects the library would tell nobody, and try again and again."""
+        if self._stream is None:
+            raise error
 
     def _shown(self, secret: bytes) -> Callable[[], str] | None:
         """What shows a secret to the server, once the connection is as safe as it is to be."""
@@ -166,6 +174,10 @@ class JetStream:
                 return future.result(_TURN_SECONDS)
             except (nats.errors.Error, nats.js.errors.Error) as error:
                 raise OSError(_words(error)) from None
+            except ConnectionError as error:
+                if error.errno:  # asyncio puts the address into the words
+                    raise OSError(error.errno, os.strerror(error.errno)) from None
+                raise
             except TimeoutError:
                 if future.done():
                     raise TimeoutError("no answer") from None
@@ -173,6 +185,16 @@ class JetStream:
             if waited > seconds or (self._stop.is_set() and waited > _LAST_SECONDS):
                 future.cancel()
                 raise Stopped if self._stop.is_set() else TimeoutError("no answer")
+
+
+def _signing(setting: NatsSetting) -> dict[str, Any]:
+    """Options of the library for a user who signs what the server asks for. Raises `ValueError`."""
+    if not setting.credentials:
+        return {}
+    from decnet.events.sinks.nkey import read_credentials  # noqa: PLC0415 (PyNaCl, for those who have some)
+
+    found = read_credentials(setting.credentials)
+    return {"user_credentials": RawCredentials(found.text)} if found.jwt else {"nkeys_seed_str": found.seed}
 
 
 def subject(event: Event) -> str:
@@ -199,10 +221,6 @@ async def _ended(loop: asyncio.AbstractEventLoop, client: Client | None) -> None
             await asyncio.wait_for(client.close(), _LAST_SECONDS)
     finally:
         loop.stop()
-
-
-async def _ignore(_: Exception) -> None:
-    """Errors beside the call: those that matter end the connection."""
 
 
 def _words(error: Exception) -> str:

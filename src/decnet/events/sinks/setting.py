@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Protocol
 
 import msgspec
 
@@ -50,21 +49,24 @@ class Body(StrEnum):
     ARRAY = "array"
 
 
-class Secured(Protocol):
+class Shaped(msgspec.Struct, frozen=True, kw_only=True):
+    """What every sink is told: whether it gets what the log holds already, and how events look there."""
+
+    history: bool = True
+    format: Format = Format.NATIVE
+
+
+class Secured(Shaped, frozen=True, kw_only=True):
     """What TLS to a server needs: whether and with which certificates it is verified, and our own; all PEM."""
 
-    @property
-    def verify(self) -> bool: ...
-    @property
-    def ca(self) -> bytes: ...
-    @property
-    def cert(self) -> bytes: ...
-    @property
-    def key(self) -> bytes: ...
+    verify: bool = True
+    ca: bytes = b""
+    cert: bytes = b""
+    key: bytes = b""
 
 
-class SyslogSetting(msgspec.Struct, frozen=True, tag="syslog"):
-    """A syslog server. ``max_size`` is the largest message in bytes; certificates and key are PEM."""
+class SyslogSetting(Secured, frozen=True, tag="syslog"):
+    """A syslog server. ``max_size`` is the largest message in bytes."""
 
     host: str
     port: int
@@ -72,12 +74,6 @@ class SyslogSetting(msgspec.Struct, frozen=True, tag="syslog"):
     facility: Facility = Facility.LOCAL0
     sd_id: str = "decnet@32473"
     max_size: int = 2048
-    verify: bool = True
-    ca: bytes = b""
-    cert: bytes = b""
-    key: bytes = b""
-    history: bool = True
-    format: Format = Format.NATIVE
 
     @property
     def target(self) -> str:
@@ -88,15 +84,13 @@ class SyslogSetting(msgspec.Struct, frozen=True, tag="syslog"):
         return f"SyslogSetting({self.target})"
 
 
-class FileSetting(msgspec.Struct, frozen=True, tag="file"):
+class FileSetting(Shaped, frozen=True, tag="file"):
     """A further file of JSON lines, with a rotation of its own (see `decnet.events.Rotation`)."""
 
     path: str
     rotate_bytes: int
     rotate_seconds: int
     keep: int
-    history: bool = True
-    format: Format = Format.NATIVE
 
     @property
     def target(self) -> str:
@@ -104,7 +98,7 @@ class FileSetting(msgspec.Struct, frozen=True, tag="file"):
         return self.path
 
 
-class WebhookSetting(msgspec.Struct, frozen=True, tag="webhook"):
+class WebhookSetting(Secured, frozen=True, tag="webhook"):
     """A server that is sent events by POST.
 
     ``query`` may hold a token, as ``secret`` (the key of the signature) and ``authorization`` (the value of that header)
@@ -122,12 +116,6 @@ class WebhookSetting(msgspec.Struct, frozen=True, tag="webhook"):
     batch: int = 256
     timeout: int = 10
     max_size: int = 65_000
-    verify: bool = True
-    ca: bytes = b""
-    cert: bytes = b""
-    key: bytes = b""
-    history: bool = True
-    format: Format = Format.NATIVE
 
     @property
     def target(self) -> str:
@@ -140,8 +128,11 @@ class WebhookSetting(msgspec.Struct, frozen=True, tag="webhook"):
         return f"WebhookSetting({self.target})"
 
 
-class NatsSetting(msgspec.Struct, frozen=True, tag="nats"):
-    """A NATS server with JetStream. ``stream`` is the one that is made where none takes our subjects."""
+class NatsSetting(Secured, frozen=True, tag="nats"):
+    """A NATS server with JetStream. ``stream`` is the one that is made where none takes our subjects.
+
+    ``credentials`` is the content of a file: see `decnet.events.sinks.nkey`.
+    """
 
     host: str
     port: int
@@ -149,15 +140,10 @@ class NatsSetting(msgspec.Struct, frozen=True, tag="nats"):
     user: bytes = b""
     password: bytes = b""
     token: bytes = b""
+    credentials: bytes = b""
     stream: str = "decnet"
     timeout: int = 10
     max_size: int = 65_000
-    verify: bool = True
-    ca: bytes = b""
-    cert: bytes = b""
-    key: bytes = b""
-    history: bool = True
-    format: Format = Format.NATIVE
 
     @property
     def target(self) -> str:
@@ -168,11 +154,8 @@ class NatsSetting(msgspec.Struct, frozen=True, tag="nats"):
         return f"NatsSetting({self.target})"
 
 
-class StdoutSetting(msgspec.Struct, frozen=True, tag="stdout"):
+class StdoutSetting(Shaped, frozen=True, tag="stdout"):
     """The standard output of whoever keeps the network in the foreground: `decnet supervise`."""
-
-    history: bool = True
-    format: Format = Format.NATIVE
 
     @property
     def target(self) -> str:

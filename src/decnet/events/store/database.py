@@ -25,6 +25,8 @@ _CONNECT_SECONDS = 10
 _CACHE_KB = 32 * 1024
 """Pages of SQLite's that a writer keeps: its indexes are written all over."""
 _READER_CACHE_KB = 8 * 1024
+_WAL_PAGES = 4000
+"""How much its log holds (16 MB) before it is written back: a batch is 4 MB, and the next changes the same pages again."""
 _WAL_BYTES = 64 << 20
 """What its log is cut to when it has grown beyond, behind a reader that was long at it."""
 _APPLICATION_ID = 0x6465_6576
@@ -148,6 +150,7 @@ def _opened(path: Path, *, writing: bool) -> sqlite3.Connection:
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
     connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {_WAL_PAGES}")
     connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
     # A power cut may lose the last batches, and with each its place in the log: they are taken in again.
     connection.execute("PRAGMA synchronous = NORMAL")

@@ -9,11 +9,13 @@ the first event that they were in: unique, and in the order in which they came.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     Column,
+    Dialect,
     Index,
     Integer,
     LargeBinary,
@@ -22,10 +24,11 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    TypeDecorator,
 )
 from sqlalchemy.dialects.mysql import BINARY, LONGTEXT
 
-HEAD = "0001"
+HEAD = "0002"
 """The last revision in ``migrations/versions``: what this release reads and writes."""
 
 NAME_LENGTH = 128
@@ -35,13 +38,39 @@ SESSION_LENGTH = 64
 
 metadata = MetaData()
 _TABLE: dict[str, Any] = {
-    "mysql_engine": "InnoDB",
-    "mysql_charset": "utf8mb4",
-    "mysql_collate": "utf8mb4_nopad_bin",
+    "mariadb_engine": "InnoDB",
+    "mariadb_charset": "utf8mb4",
+    "mariadb_collate": "utf8mb4_nopad_bin",
 }
 """MariaDB compares bytes, too, and blanks at the end count."""
-_Bytes16 = LargeBinary(16).with_variant(BINARY(16), "mysql", "mariadb")
-_Long = Text().with_variant(LONGTEXT(), "mysql", "mariadb")
+_NOWHERE = re.compile("[\0\ud800-\udfff]")
+"""What no text of the store has in it, and what PostgreSQL cannot be asked for, or no database."""
+
+
+class _Words(TypeDecorator[str]):
+    """A text. Asked for what no database takes, there is nothing to be found, as for any other that is not there."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, _: Dialect) -> str | None:
+        """A control character stands for it: texts are made inert on their way in, and have none."""
+        return value if value is None else _NOWHERE.sub("\x01", value)
+
+
+_Bytes16 = LargeBinary(16).with_variant(BINARY(16), "mariadb")
+_Long = Text().with_variant(LONGTEXT(), "mariadb")
+
+
+class _LongWords(_Words):
+    """One without a limit."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        """As a column of `_Long`."""
+        return dialect.type_descriptor(LONGTEXT() if dialect.name == "mariadb" else Text())
 
 
 def _number(name: str, merge: str = "", **options: Any) -> Column[int]:
@@ -49,7 +78,7 @@ def _number(name: str, merge: str = "", **options: Any) -> Column[int]:
 
 
 def _name(name: str, length: int = NAME_LENGTH, **options: Any) -> Column[str]:
-    return Column(name, String(length), nullable=False, **options)
+    return Column(name, _Words(length), nullable=False, **options)
 
 
 def _key(name: str = "id") -> Column[int]:
@@ -194,7 +223,7 @@ credential = Table(
     Column("digest", _Bytes16, nullable=False, unique=True),
     Column("secret_digest", _Bytes16, nullable=False),
     Column("principal", _Long, nullable=False),
-    Column("secret", _Long, nullable=False),
+    Column("secret", _LongWords, nullable=False),
     _name("secret_kind"),
     *_seen(),
     _number("accepted", "sum"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, func, select
@@ -16,21 +17,17 @@ _decoy, _attacker = schema.decoy, schema.attacker
 def decoys(connection: Connection) -> list[Decoy]:
     """Every decoy that events are of, by network and name."""
     offered: dict[int, list[str]] = {}
-    for key, name in connection.execute(
-        select(schema.service.c.decoy, schema.service.c.name).order_by(schema.service.c.name)
-    ):
+    for key, name in connection.execute(select(schema.service.c.decoy, schema.service.c.name)):
         offered.setdefault(key, []).append(name)
     counted = select(schema.contact.c.decoy, func.count()).group_by(schema.contact.c.decoy)
     met = {row[0]: row[1] for row in connection.execute(counted)}
-    rows = connection.execute(
-        select(_decoy).where(_decoy.c.name != "").order_by(_decoy.c.network, _decoy.c.name)
-    )
+    rows = connection.execute(select(_decoy).where(_decoy.c.name != "")).fetchall()
     return [
         Decoy(
             row.id,
             row.network,
             row.name,
-            tuple(offered.get(row.id, ())),
+            tuple(sorted(offered.get(row.id, ()))),
             row.first_seen,
             row.last_seen,
             row.events,
@@ -38,7 +35,7 @@ def decoys(connection: Connection) -> list[Decoy]:
             row.attempts,
             met.get(row.id, 0),
         )
-        for row in rows
+        for row in sorted(rows, key=attrgetter("network", "name"))  # each database has an order of its own
     ]
 
 
@@ -85,11 +82,11 @@ def histogram(
         select(start.label("begin"), c.type, func.sum(c.events).label("total"))
         .where(c.width == kept, c.start >= since // 1_000_000, c.start < until // 1_000_000)
         .group_by(start, c.type)
-        .order_by(start, c.type)
     )
     if networks:
         statement = statement.where(c.network.in_(networks))
-    return [Bar(row.begin * 1_000_000, row.type, int(row.total)) for row in connection.execute(statement)]
+    bars = [Bar(row.begin * 1_000_000, row.type, int(row.total)) for row in connection.execute(statement)]
+    return sorted(bars, key=attrgetter("start", "type"))
 
 
 def _count(connection: Connection, column: ColumnElement[Any], *conditions: ColumnElement[bool]) -> int:

@@ -1,4 +1,4 @@
-"""TLS of a sink: its certificates and key, read and tried."""
+"""Files that a sink is shown to its server with: certificates and key, read and tried."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from decnet.events.sinks import NatsSetting, SyslogSetting, WebhookSetting
+from decnet.events.sinks import Secured
 from decnet.spec.keys import SinkKeys
 from decnet.spec.reading import Findings, Read
 
-S = TypeVar("S", SyslogSetting, WebhookSetting, NatsSetting)
+S = TypeVar("S", bound=Secured)
 OF_TLS = ("ca", "cert", "key", "verify")
-_PEM_LIMIT = 1 << 20
+_FILE_LIMIT = 1 << 20
 
 
 def with_certificates(setting: S, keys: Read[SinkKeys], findings: Findings) -> S | None:
@@ -46,17 +46,19 @@ def with_certificates(setting: S, keys: Read[SinkKeys], findings: Findings) -> S
 
 
 def _parts(keys: Read[SinkKeys], findings: Findings) -> Iterator[tuple[str, bytes | None]]:
-    """Contents of the files that are named, relative to the file that names them."""
+    """Contents of the files that are named."""
     for part in ("ca", "cert", "key"):
-        path: Path | None = getattr(keys.keys, part)
-        if path is None:
-            continue
-        span = keys.at(part)
-        try:
-            with (Path(span.file).parent / path).open("rb") as file:
-                content = file.read(_PEM_LIMIT)
-        except OSError as error:
-            findings.error("unreadable", f"{path} cannot be read: {error.strerror}", span)
-            yield part, None
-        else:
-            yield part, content
+        if getattr(keys.keys, part) is not None:
+            yield part, content(keys, part, findings)
+
+
+def content(keys: Read[SinkKeys], part: str, findings: Findings) -> bytes | None:
+    """Content of the file that a key names, relative to the file that names it; None with a problem."""
+    path: Path = getattr(keys.keys, part)
+    span = keys.at(part)
+    try:
+        with (Path(span.file).parent / path).open("rb") as file:
+            return file.read(_FILE_LIMIT)
+    except OSError as error:
+        findings.error("unreadable", f"{path} cannot be read: {error.strerror}", span)
+        return None

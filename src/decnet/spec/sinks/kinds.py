@@ -19,7 +19,7 @@ from decnet.ini.names import quote
 from decnet.spec.keys import SinkKeys
 from decnet.spec.reading import Findings, Read
 from decnet.spec.sinks import syslog
-from decnet.spec.sinks.certificates import OF_TLS, with_certificates
+from decnet.spec.sinks.certificates import OF_TLS, content, with_certificates
 from decnet.spec.sinks.target import target
 
 _LEAST_JSON = 4096
@@ -92,7 +92,9 @@ def _file(keys: Read[SinkKeys], findings: Findings) -> FileSetting | None:
         )
         return None
     of = keys.keys
-    return FileSetting(path, int(of.rotate_size), int(of.rotate_age), of.keep, of.history, of.format)
+    return FileSetting(
+        path, int(of.rotate_size), int(of.rotate_age), of.keep, history=of.history, format=of.format
+    )
 
 
 def _syslog(keys: Read[SinkKeys], findings: Findings) -> SyslogSetting | None:
@@ -161,10 +163,14 @@ def _nats(keys: Read[SinkKeys], findings: Findings) -> NatsSetting | None:
     found = target(of.target, {"nats": 4222, "tls": 4222}, keys.at("target"), _NATS_HINT, findings)
     if found is None:
         return None
-    if bool(of.user) != bool(of.password) or (of.user and of.token):
-        message = "a server is shown a user with a password, or a token"
-        span = keys.at("token" if of.token else "user" if of.user else "password")
-        findings.error("bad-value", message, span, "write user and password, or token")
+    shown = [key for key in ("user", "token", "credentials") if getattr(of, key)]
+    if bool(of.user) != bool(of.password) or len(shown) > 1:
+        message = "a server is shown a user with a password, a token, or credentials"
+        span = keys.at(shown[-1] if shown else "password")
+        findings.error("bad-value", message, span, "write user and password, or token, or credentials")
+        return None
+    credentials = _credentials(keys, findings) if of.credentials else b""
+    if credentials is None:
         return None
     setting = NatsSetting(
         host=found.host,
@@ -173,6 +179,7 @@ def _nats(keys: Read[SinkKeys], findings: Findings) -> NatsSetting | None:
         user=of.user.encode(),
         password=of.password.encode(),
         token=of.token.encode(),
+        credentials=credentials,
         stream=of.stream,
         timeout=int(of.timeout),
         max_size=of.max_size or _SIZE,
@@ -185,6 +192,20 @@ def _nats(keys: Read[SinkKeys], findings: Findings) -> NatsSetting | None:
     return setting
 
 
+def _credentials(keys: Read[SinkKeys], findings: Findings) -> bytes | None:
+    """What the file of a NATS user holds; None with a problem when it cannot be used."""
+    from decnet.events.sinks.nkey import read_credentials  # noqa: PLC0415 (PyNaCl, for those who have some)
+
+    found = content(keys, "credentials", findings)
+    try:
+        if found is not None:
+            read_credentials(found)
+    except ValueError as error:
+        findings.error("bad-credentials", f"{keys.keys.credentials} {error}", keys.at("credentials"))
+        return None
+    return found
+
+
 def _in_clear(keys: Read[SinkKeys], over: str, secrets: tuple[str, ...], findings: Findings) -> None:
     """Warn of secrets that go over the network in clear; what is for TLS alone has no effect."""
     _check_unused(keys, list(OF_TLS), f"a sink over {over}", findings)
@@ -195,7 +216,7 @@ def _in_clear(keys: Read[SinkKeys], over: str, secrets: tuple[str, ...], finding
 
 
 def _stdout(keys: Read[SinkKeys], _: Findings) -> StdoutSetting:
-    return StdoutSetting(keys.keys.history, keys.keys.format)
+    return StdoutSetting(history=keys.keys.history, format=keys.keys.format)
 
 
 _KINDS: Mapping[str, _Kind] = {
@@ -204,6 +225,9 @@ _KINDS: Mapping[str, _Kind] = {
     "webhook": _Kind(
         ("target", "secret", "authorization", "body", "batch", "timeout", "max_size", *OF_TLS), _webhook
     ),
-    "nats": _Kind(("target", "user", "password", "token", "stream", "timeout", "max_size", *OF_TLS), _nats),
+    "nats": _Kind(
+        ("target", "user", "password", "token", "credentials", "stream", "timeout", "max_size", *OF_TLS),
+        _nats,
+    ),
     "stdout": _Kind((), _stdout),
 }
