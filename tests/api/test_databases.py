@@ -64,7 +64,7 @@ def folder(server, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DECNET_DB_URL", server.database())
         made = tmp_path_factory.mktemp("api")
-        fill(made)
+        fill(made, attackers=10, decoys=5)
         yield made
 
 
@@ -74,7 +74,7 @@ def client(folder):
         yield opened
 
 
-# In this order: the last two add events.
+# The last two add events.
 test_shapes = own.test_what_is_sent_has_the_shape_that_is_declared
 test_pages = own.test_pages_hold_everything_once
 test_filters = own.test_filters_let_through_what_they_say
