@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 STATE_DIR = "/var/lib/decnet"
-RUN_DIR = "/run/decnet"
 
 
 def file_argument(function: F) -> F:

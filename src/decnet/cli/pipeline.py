@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from decnet import catalog, ini, spec
-from decnet.cli.options import RUN_DIR
 from decnet.errors import MissingCapability, UsageError
 from decnet.render import Bundle, Templates, bundles, expand, images
 from decnet.services.registry import services
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
     from decnet.state import Snapshot
     from decnet.world.linux import LinuxWorld
     from decnet.world.supervision import Place
+
+RUN_DIR = "/run/decnet"
 
 
 @dataclass(frozen=True, slots=True)
