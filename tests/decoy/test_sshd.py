@@ -118,6 +118,8 @@ def executed(*words):
         ((b"-bash",), []),
         ((b"/usr/sbin/sshd", b"-D", b"-R"), []),
         ((b"sh", b"-c", b"/usr/bin/env -i PATH=/usr/bin run-parts /etc/update-motd.d"), []),
+        ((b"sh", b"-c", b"--"), []),
+        ((b"bash", b"-c", b"--"), [b"--"]),
     ],
 )
 def test_what_a_visitor_has_run_is_told(words, commands):

@@ -119,18 +119,12 @@ def sshd(lab) -> Iterator[str]:
     run("umount", "--lazy", str(home))
 
 
-@pytest.fixture(params=["DOCKER_HOST", "DOCKER_CONTEXT", "current context"])
-def by_ssh(request, sshd, tmp_path, monkeypatch) -> None:
-    """What says that the engine is reached by ssh."""
-    if request.param == "DOCKER_HOST":
-        monkeypatch.setenv("DOCKER_HOST", sshd)
-        return
+@pytest.fixture
+def context(sshd, tmp_path, monkeypatch) -> str:
+    """A Docker context whose engine is reached by ssh."""
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
     run("docker", "context", "create", "afar", "--docker", f"host={sshd}")
-    if request.param == "DOCKER_CONTEXT":
-        monkeypatch.setenv("DOCKER_CONTEXT", "afar")
-    else:
-        run("docker", "context", "use", "afar")
+    return "afar"
 
 
 def sessions(lab) -> list[int]:
@@ -140,7 +134,16 @@ def sessions(lab) -> list[int]:
     ]
 
 
-def test_by_ssh_and_the_supervisor_too(by_ssh, engine, lab, decnet, file):
+@pytest.mark.parametrize("named", ["DOCKER_HOST", "DOCKER_CONTEXT"])
+def test_what_names_an_engine_behind_ssh(sshd, context, decnet, file, monkeypatch, named):
+    monkeypatch.setenv(named, sshd if named == "DOCKER_HOST" else context)
+    assert "2 to add" in decnet("plan", file)
+    Path("/root/.ssh/authorized").write_text("")
+    assert "no Docker Engine answers" in decnet("plan", file, code=1)
+
+
+def test_by_ssh_and_the_supervisor_too(context, engine, lab, decnet, file):
+    run("docker", "context", "use", context)
     decnet("apply", "--yes", file)
     assert redis() == "PONG"
     assert sessions(lab), "the supervisor does not listen by way of ssh"

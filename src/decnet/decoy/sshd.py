@@ -243,13 +243,18 @@ class Sshd:
         if not words or words[0].rpartition(b"/")[2].partition(b":")[0] in _OWN:
             return
         # The option is a constant of the program's, and may not be in memory yet; the command was sent by the visitor.
-        if len(words) > 2 and words[1] in (b"-c", b"") and not words[2].startswith(_NOT_ASKED):
+        if len(words) > 2 and words[1] in (b"-c", b"") and not _is_pam(words):
             yield Ran(process.connection, words[2], "exec")
 
     def _exit(self, process: _Process, call: Call) -> Iterator[Told]:
         del self._processes[call.pid]
         if process.first:
             yield Left(process.connection)
+
+
+def _is_pam(words: tuple[bytes, ...]) -> bool:
+    """Whether it is what PAM runs, by system(3): ``sh -c COMMAND``, since glibc 2.38 ``sh -c -- COMMAND``."""
+    return words[0] == b"sh" and (words[2] == b"--" or words[2].startswith(_NOT_ASKED))
 
 
 _SEEN: dict[int, Callable[[Sshd, _Process, Call], Iterator[Told]]] = {

@@ -214,7 +214,7 @@ class Acts:
                 personality.put(stack, content, self._group, links.addresses(held) if held else ())
             finally:
                 if held:
-                    links.release(held)
+                    links.release(self._kernel, held)
             personality.bound(stack, self._group)
 
         with namespaces.opened(self._network, stack.decoy) as fd:

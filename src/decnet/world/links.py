@@ -28,7 +28,8 @@ def loopback_up() -> None:
 def create(kernel: Socket, network: str, link: Link, *, hold: bool = False) -> bool:
     """Make a link, or bring the one that is there to these values.
 
-    With ``hold`` a fresh one stays down and without addresses until `release`; whether it does is returned.
+    With ``hold`` a fresh one stays down and without addresses, or off the LAN, until `release`; whether it does is
+    returned.
     """
     parent = kernel.link(link.parent)
     if parent is None:
@@ -36,25 +37,24 @@ def create(kernel: Socket, network: str, link: Link, *, hold: bool = False) -> b
     if link.driver is Driver.BRIDGE and parent.group != names.group(network):
         raise refusal.foreign(link, parent)
     with namespaces.opened(network, link.decoy) as fd:
-        if link.docker:
-            namespaces.inside(fd, lambda: _clear(link.name, names.group(network)))
-        made = dataclasses.replace(link, up=link.up and not hold)
-        fresh = _make(kernel, network, made, parent, fd)
-        held = hold and fresh
-        if not held:
-            namespaces.inside(fd, lambda: _configure(link, fresh=fresh))
-    if link.driver is Driver.BRIDGE:
-        bridges.quiet(names.peer_interface(network, link.decoy, link.name))
-    elif behind := lans.hairpin(kernel, network, link.lan):
+        if link.docker and link.driver is Driver.BRIDGE:
+            held = _take_over(kernel, network, link, fd, hold=hold)
+        else:
+            held = _bring(kernel, network, link, parent, fd, hold=hold)
+    if link.driver is not Driver.BRIDGE and (behind := lans.hairpin(kernel, network, link.lan)):
         routes = lans.routes(behind, (link.address, link.address6))
         if routes:
             kernel.change(*routes)
     return held
 
 
-def release(link: Link) -> None:
-    """Bring a link that was held to its values, inside its namespace."""
-    _configure(link, fresh=True)
+def release(kernel: Socket, link: Link) -> None:
+    """Bring a link that was held to its values, inside its namespace; ``kernel`` is the host's."""
+    if link.docker and link.driver is Driver.BRIDGE:
+        _plug(kernel, link)
+        _configure(link, fresh=False)
+    else:
+        _configure(link, fresh=True)
 
 
 def addresses(link: Link) -> tuple[str, ...]:
@@ -101,12 +101,67 @@ def _make(kernel: Socket, network: str, link: Link, parent: LinkSeen, fd: int) -
     return True
 
 
+def _bring(kernel: Socket, network: str, link: Link, parent: LinkSeen, fd: int, *, hold: bool) -> bool:
+    """Have a link of our own making; whether it is held."""
+    if link.docker:
+        namespaces.inside(fd, lambda: _clear(link.name, names.group(network)))
+    made = dataclasses.replace(link, up=link.up and not hold)
+    fresh = _make(kernel, network, made, parent, fd)
+    held = hold and fresh
+    if not held:
+        namespaces.inside(fd, lambda: _configure(link, fresh=fresh))
+    if link.driver is Driver.BRIDGE:
+        bridges.quiet(names.peer_interface(network, link.decoy, link.name))
+    return held
+
+
 def _clear(name: str, group: int) -> None:
-    """Take the link away that an engine gave a container when it started it: it leads to where nobody is."""
+    """Take the link away that an engine gave a container when it started it: it leads to where nobody is. 20 ms."""
     with Socket() as kernel:
         seen = kernel.link(name)
         if seen and seen.group != group:
             _delete(kernel, seen)
+
+
+def _take_over(kernel: Socket, network: str, link: Link, fd: int, *, hold: bool) -> bool:
+    """Make the veth pair that an engine made ours, and plug it in unless it is held; whether it is.
+
+    Another in its place would take 20 ms more. The host's end, which the engine plugged into the bridge of its Docker
+    network, goes over to the LAN's.
+    """
+    group = names.group(network)
+
+    def mark() -> LinkSeen:
+        with Socket() as inner:
+            seen = _engines(inner, link)
+            if seen.group != group:
+                inner.change(messages.set_link(seen.ifindex, ("IFLA_GROUP", group)))
+            return seen
+
+    peer = socket.if_indextoname(namespaces.inside(fd, mark).parent)
+    outer, parent = kernel.link(peer), kernel.link(link.parent)
+    held = hold and outer is not None and parent is not None and outer.master != parent.ifindex
+    bridges.quiet(peer)
+    if not held:
+        namespaces.inside(fd, lambda: release(kernel, link))
+    return held
+
+
+def _engines(inner: Socket, link: Link) -> LinkSeen:
+    seen = inner.link(link.name)
+    if seen is None:
+        raise NetlinkError(errno.ENODEV, f"the engine made no {link.name}")
+    return seen
+
+
+def _plug(kernel: Socket, link: Link) -> None:
+    """Plug the host's end of a container's link into the LAN, from inside the namespace. 1 ms."""
+    with Socket() as inner:
+        index = _engines(inner, link).parent
+    parent = kernel.link(link.parent)
+    if parent is None:
+        raise refusal.no_interface(link, link.parent, kernel.links())
+    kernel.change(messages.set_link(index, ("IFLA_MASTER", parent.ifindex), ("IFLA_MTU", link.mtu)))
 
 
 def _add(kernel: Socket, network: str, link: Link, parent: LinkSeen, fd: int) -> None:

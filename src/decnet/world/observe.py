@@ -268,7 +268,7 @@ def _split(addresses: Sequence[AddressSeen], index: int, *, six: bool) -> tuple[
 
 def _see_links(view: View, host: dict[int, LinkSeen], decoy: str, inside: Inside, *, docker: bool) -> None:
     for seen in inside.links:
-        if seen.group == names.group(view.network):
+        if seen.group == names.group(view.network) and not (docker and _waits(view, host, seen)):
             wanted = view.expected.get(Id(Kind.LINK, decoy, seen.name))
             found = _link(view, host, decoy, seen, inside, wanted if isinstance(wanted, Link) else None)
             view.add(dataclasses.replace(found, docker=docker))
@@ -276,6 +276,13 @@ def _see_links(view: View, host: dict[int, LinkSeen], decoy: str, inside: Inside
             taken = [one.address for one in inside.addresses if one.ifindex == seen.ifindex and one.failed]
             link = Id(Kind.LINK, decoy, seen.name)
             view.foreign += [f"{link}: a host that has {address.partition('/')[0]}" for address in taken]
+
+
+def _waits(view: View, host: dict[int, LinkSeen], seen: LinkSeen) -> bool:
+    """Whether a container's link still leads to its Docker network, or to wherever else, and not to a LAN of ours."""
+    outer = host.get(seen.parent)
+    bridge = host.get(outer.master) if outer else None
+    return seen.kind == "veth" and (bridge is None or bridge.group != names.group(view.network))
 
 
 def _link(

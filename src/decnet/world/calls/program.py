@@ -117,10 +117,11 @@ def at_enter(device: int, inode: int, scratch: int, ring: int) -> bytes:
         yield load(_R1, _R6, 8)
         yield move(_R9, 0)
         yield when_other(_R1, Nr.EXECVE, "send")
-        offset = HEAD_BYTES
-        for number, length in enumerate(EXECVE_SLOTS):
+        starts = [HEAD_BYTES + sum(EXECVE_SLOTS[:number]) for number in range(len(EXECVE_SLOTS))]
+        for offset in starts:  # what an earlier call left there is no argument of this one
+            yield zero(_R7, offset)
+        for number, (offset, length) in enumerate(zip(starts, EXECVE_SLOTS, strict=True)):
             yield from _argument(number, length, offset)
-            offset += length
         yield move(_R9, sum(EXECVE_SLOTS))
         yield Label("send")
         yield store(_R7, 20, _R9, Size.WORD)
@@ -203,7 +204,6 @@ def _head(scratch: int) -> _Lines:
 def _argument(number: int, length: int, offset: int) -> _Lines:
     """The text that ``argv[number]`` points to, ended by a zero byte; nothing where there is none."""
     done = f"done{number}"
-    yield zero(_R7, offset)
     yield move(_R1, _R10)
     yield add(_R1, _POINTER)
     yield move(_R2, 8)

@@ -2,8 +2,9 @@
 
 It is a bridge that the engine makes, and nobody else is on it. An engine has a container's link up before anything of
 ours can be in place, at each start, whoever starts it; a scanner would get the answers of a bare Linux then. So it
-comes up in this waiting room, and decnet puts the LAN's own link in its place (`decnet.world.links`). The engine gives
-no address of its own choice, has none itself, translates none, and routes nothing.
+comes up in this waiting room, and decnet takes it over to the LAN, or puts the LAN's own link in its place
+(`decnet.world.links`). The engine gives no address of its own choice, has none itself, translates none, and routes
+nothing.
 """
 
 from __future__ import annotations
@@ -98,8 +99,8 @@ def _gateway(lan: Lan) -> str:
 
 
 def _fits(attrs: dict[str, Any], wanted: dict[str, Any]) -> bool:
-    """Whether what is there is what would be made."""
-    pools = [(one["Subnet"], one.get("Gateway", "")) for one in attrs["IPAM"]["Config"] or ()]
-    asked = [(one["Subnet"], one["Gateway"]) for one in wanted["ipam"]["Config"]]
+    """Whether what is there will do: what its router is matters to nobody in it."""
+    pools = [one["Subnet"] for one in attrs["IPAM"]["Config"] or ()]
+    asked = [one["Subnet"] for one in wanted["ipam"]["Config"]]
     same = all(attrs["Options"].get(key) == value for key, value in wanted["options"].items())
     return same and pools == asked and attrs["Driver"] == wanted["driver"]
