@@ -16,6 +16,7 @@ from decnet.world import names
 from tests.live.command import Command
 from tests.live.faces import NEAR, answers
 from tests.live.lab import Lab, run
+from tests.live.test_acceptance_macvlan import systems
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(1800)]
 
@@ -57,15 +58,10 @@ def test_every_machine_of_the_office_is_taken_for_what_it_is_declared_as(
     wrong = {
         (address, name): seen.get(address)
         for address, name in declared.items()
-        if name not in NEAR and load().oses[name].nmap_label not in "; ".join(seen.get(address, ()))
+        if name not in NEAR and load().oses[name].nmap_label not in seen.get(address, "")
     }
     assert not wrong
     web = decoys["web01"]["ip"]
     assert answers(attacker, web)
     decnet("destroy", "--yes", "office")
     lab.unplug(attacker)
-
-
-def systems(host: ET.Element) -> list[str]:
-    """The exact matches, by nmap's XML."""
-    return [one.get("name", "") for one in host.iter("osmatch") if one.get("accuracy") == "100"]
