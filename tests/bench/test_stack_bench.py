@@ -137,13 +137,14 @@ def test_connections_beside_an_untouched_namespace(lab: Lab, tmp_path: Path, sys
 
 
 def memory() -> int:
-    """KB that the kernel holds: objects, per-processor memory, vmalloc."""
+    """KB that the kernel holds: objects, per-processor memory, vmalloc, stacks."""
     fields = (line.split() for line in Path("/proc/meminfo").read_text().splitlines())
     found = {name.rstrip(":"): int(size) for name, size, *_ in fields}
     return sum(found[name] for name in ("Slab", "Percpu", "VmallocUsed", "KernelStack"))
 
 
 def test_a_thousand_personalities_are_put_on_and_taken_off(lab: Lab):
+    """Promised: 2 ms a decoy. A link comes up with its personality where it gets one, else when it is made."""
     lan = Lan("default", Driver.BRIDGE, subnet="198.18.0.0/16", address="198.18.255.1/16")
     parent = names.lan_interface("bench", "default")
     packed = stack.value(load().oses["windows10"].personality)
@@ -163,10 +164,11 @@ def test_a_thousand_personalities_are_put_on_and_taken_off(lab: Lab):
             costs = spent.setdefault(name, [])
             with world.expecting((lan, *links, *stacks)):
                 world.create(lan)
-                for link in links:
-                    world.create(Decoy(link.decoy))
-                    world.create(link)
                 before = memory()
+                with timed(costs):
+                    for link in links:
+                        world.create(Decoy(link.decoy))
+                        world.create(link)
                 with timed(costs):
                     for one in stacks:
                         world.create(one, packed if one.personality else None)
@@ -180,11 +182,11 @@ def test_a_thousand_personalities_are_put_on_and_taken_off(lab: Lab):
     print(
         f"\n{DECOYS} personalities, ms a decoy on the clock (of the processor); load {os.getloadavg()[0]:.1f}"
     )
-    for at, name in enumerate(("put on", "taken off", "everything removed")):
+    for at, name in enumerate(("namespace and link", "put on, link up", "taken off", "everything removed")):
         ours, floor = (
             f"{costs[2 * at]:.2f} ({costs[2 * at + 1]:.2f})" for costs in (spent["with"], spent["without"])
         )
-        print(f"  {name:20} {ours}   without one {floor}   promised 2")
+        print(f"  {name:20} {ours}   without one {floor}")
     print(f"  memory {held['with']:.1f} KB, without one {held['without']:.1f} KB")
 
 
