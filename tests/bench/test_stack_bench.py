@@ -48,8 +48,8 @@ GONE = struct.pack("ii", 1, 0)
 """SO_LINGER: a client's port is free again at once."""
 
 
-class Figures(NamedTuple):
-    """Of one round: median of a connect in µs, and connections a second one after the other."""
+class Turn(NamedTuple):
+    """Of 100 connections: median of a connect in µs, and connections a second one after the other."""
 
     median: float
     rate: float
@@ -61,10 +61,23 @@ def accepting(machine: Machine) -> Iterator[None]:
     process = subprocess.Popen(["nsenter", f"--net=/run/netns/{machine.name}", sys.executable, "-c", ACCEPT])
     try:
         time.sleep(0.4)
-        yield
+        with going_first(process.pid):
+            yield
     finally:
         process.kill()
         process.wait()
+
+
+@contextlib.contextmanager
+def going_first(pid: int) -> Iterator[None]:
+    """A process goes before all others meanwhile, where we may: what else runs on this machine is not to be measured."""
+    with contextlib.suppress(PermissionError):
+        os.sched_setscheduler(pid, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, os.sched_param(1))
+    try:
+        yield
+    finally:
+        with contextlib.suppress(PermissionError, ProcessLookupError):
+            os.sched_setscheduler(pid, os.SCHED_OTHER, os.sched_param(0))
 
 
 def connects(address: str, count: int) -> list[float]:
@@ -79,21 +92,20 @@ def connects(address: str, count: int) -> list[float]:
     return spent
 
 
-def one_round() -> tuple[Figures, Figures]:
-    """Of the plain and the dressed machine, by turns; who begins changes."""
-    taken: dict[str, list[float]] = {PLAIN: [], DRESSED: []}
-    whole = dict.fromkeys(taken, 0.0)
-    order = [PLAIN, DRESSED]
-    for _ in range(CONNECTS // TURN):
-        for address in order:
-            start = time.perf_counter()
-            taken[address] += connects(address, TURN)
-            whole[address] += time.perf_counter() - start
-        order.reverse()
-    return tuple(
-        Figures(statistics.median(taken[one]) * 1e6, len(taken[one]) / whole[one])
-        for one in (PLAIN, DRESSED)
-    )  # fmt: skip
+def turn(address: str) -> Turn:
+    start = time.perf_counter()
+    spent = connects(address, TURN)
+    return Turn(statistics.median(spent) * 1e6, TURN / (time.perf_counter() - start))
+
+
+def turns(pairs: int) -> list[tuple[Turn, Turn]]:
+    """Of the plain and the dressed machine, one after the other; who begins changes."""
+    found = []
+    for number in range(pairs):
+        order = [PLAIN, DRESSED] if number % 2 else [DRESSED, PLAIN]
+        seen = {address: turn(address) for address in order}
+        found.append((seen[PLAIN], seen[DRESSED]))
+    return found
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
@@ -108,27 +120,31 @@ def test_connections_beside_an_untouched_namespace(lab: Lab, tmp_path: Path, sys
     bridge = names.lan_interface("bench", "default")
     plain = lab.machine("plain", f"{PLAIN}/24", bridge=bridge)
     client = lab.machine("client", "198.51.100.9/24", bridge=bridge)
-    with accepting(plain), accepting(Machine("decnet:bench:one")):
-        inside(client, lambda: (connects(PLAIN, TURN), connects(DRESSED, TURN)))
-        rounds = [inside(client, one_round) for _ in range(ROUNDS)]
+    with accepting(plain), accepting(Machine("decnet:bench:one")), going_first(0):
+        inside(client, lambda: turns(1))
+        found = inside(client, lambda: turns(ROUNDS * CONNECTS // TURN))
     for machine in (plain, client):
         lab.unplug(machine)
     decnet("destroy", "--yes", "bench")
-    print(f"\n{system}, {CONNECTS} connections, {ROUNDS} rounds; load {os.getloadavg()[0]:.1f}")
+    print(f"\n{system}, {ROUNDS} x {CONNECTS} connections of each; load {os.getloadavg()[0]:.1f}")
     for name, value, promised in (("p50 of a connect, µs", "median", 1.2), ("connections/s", "rate", 0.9)):
-        ours, floor = (statistics.median(getattr(one[at], value) for one in rounds) for at in (1, 0))
-        ratio = statistics.median(getattr(one[1], value) / getattr(one[0], value) for one in rounds)
-        print(f"  {name:22} {ours:9.1f}   untouched {floor:9.1f}   x {ratio:.2f}, promised {promised}")
+        plain_ones, ours = ([getattr(pair[at], value) for pair in found] for at in (0, 1))
+        ratio = statistics.median(one / floor for one, floor in zip(ours, plain_ones, strict=True))
+        print(
+            f"  {name:22} {statistics.median(ours):9.1f}   untouched {statistics.median(plain_ones):9.1f}"
+            f"   x {ratio:.2f}, promised {promised}"
+        )
 
 
 def memory() -> int:
-    """KB that the kernel holds: objects, per-processor memory, vmalloc."""
+    """KB that the kernel holds: objects, per-processor memory, vmalloc, stacks."""
     fields = (line.split() for line in Path("/proc/meminfo").read_text().splitlines())
     found = {name.rstrip(":"): int(size) for name, size, *_ in fields}
     return sum(found[name] for name in ("Slab", "Percpu", "VmallocUsed", "KernelStack"))
 
 
 def test_a_thousand_personalities_are_put_on_and_taken_off(lab: Lab):
+    """Promised: 2 ms a decoy. A link comes up with its personality where it gets one, else when it is made."""
     lan = Lan("default", Driver.BRIDGE, subnet="198.18.0.0/16", address="198.18.255.1/16")
     parent = names.lan_interface("bench", "default")
     packed = stack.value(load().oses["windows10"].personality)
@@ -141,30 +157,44 @@ def test_a_thousand_personalities_are_put_on_and_taken_off(lab: Lab):
     ]  # fmt: skip
     faces = [Stack(link.decoy, (), f"{stack.class_id(packed):08x}") for link in links]
     bare = [Stack(link.decoy, ()) for link in links]
-    figures = {}
+    spent: dict[str, list[float]] = {}
+    held = {}
     with LinuxWorld("bench", Path("/run/decnet/bench"), Path("/run/events")) as world:
         for name, stacks in (("without", bare), ("with", faces)):
+            costs = spent.setdefault(name, [])
             with world.expecting((lan, *links, *stacks)):
                 world.create(lan)
-                for link in links:
-                    world.create(Decoy(link.decoy))
-                    world.create(link)
-                before, start = memory(), time.perf_counter()
+                before = memory()
+                with timed(costs):
+                    for link in links:
+                        world.create(Decoy(link.decoy))
+                        world.create(link)
+                with timed(costs):
+                    for one in stacks:
+                        world.create(one, packed if one.personality else None)
+                held[name] = (memory() - before) / DECOYS
+            with timed(costs):
                 for one in stacks:
-                    world.create(one, packed if one.personality else None)
-                put, held = time.perf_counter() - start, memory() - before
-            start = time.perf_counter()
-            for one in stacks:
-                world.remove(one)
-            taken = time.perf_counter() - start
-            start = time.perf_counter()
-            world.remove_all()
-            figures[name] = (put, taken, time.perf_counter() - start, held)
+                    world.remove(one)
+            with timed(costs):
+                world.remove_all()
             time.sleep(3)  # the kernel frees namespaces on one of the two cores
-    print(f"\n{DECOYS} personalities, a decoy; load {os.getloadavg()[0]:.1f}")
-    for at, name in enumerate(("put on", "taken off", "everything removed")):
-        without, dressed = (figures[kind][at] / DECOYS * 1000 for kind in ("without", "with"))
-        print(f"  {name:20} {dressed:6.2f} ms, without one {without:6.2f} ms   promised 2 ms")
     print(
-        f"  memory {figures['with'][3] / DECOYS:.1f} KB, without one {figures['without'][3] / DECOYS:.1f} KB"
+        f"\n{DECOYS} personalities, ms a decoy on the clock (of the processor); load {os.getloadavg()[0]:.1f}"
     )
+    for at, name in enumerate(("namespace and link", "put on, link up", "taken off", "everything removed")):
+        ours, floor = (
+            f"{costs[2 * at]:.2f} ({costs[2 * at + 1]:.2f})" for costs in (spent["with"], spent["without"])
+        )
+        print(f"  {name:20} {ours}   without one {floor}")
+    print(f"  memory {held['with']:.1f} KB, without one {held['without']:.1f} KB")
+
+
+@contextlib.contextmanager
+def timed(costs: list[float]) -> Iterator[None]:
+    """Milliseconds a decoy on the clock and of the processor."""
+    start, used = time.perf_counter(), time.process_time()
+    yield
+    costs += [
+        (time.perf_counter() - start) / DECOYS * 1000, (time.process_time() - used) / DECOYS * 1000,
+    ]  # fmt: skip
