@@ -29,6 +29,11 @@ os = windows10
 ip = 198.51.100.20
 services = http
 
+[wall]
+os = cisco-asa
+ip = 198.51.100.24
+services = http
+
 [false]
 os = odd
 ip = 198.51.100.21
@@ -69,6 +74,7 @@ def test_each_decoy_has_a_verdict_and_one_that_is_not_as_declared_is_exit_4(appl
     seen = {one.pop("decoy"): one for one in told["decoys"]}
     assert {decoy: one["verdict"] for decoy, one in seen.items()} == {
         "true": "as declared",
+        "wall": "as declared",
         "false": "other",
         "off": "down",
         "quiet": "unknown",

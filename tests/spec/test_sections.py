@@ -227,6 +227,14 @@ def test_profiles_of_the_file_that_are_wrong(profile: str, code: str, line: int)
     assert [p.span.line for p in found][:1] == [line]
 
 
+@pytest.mark.parametrize("kind", ["os", "distro", "archetype"])
+def test_whoever_names_a_profile_that_is_wrong_is_not_told_that_it_is_not_there(kind: str) -> None:
+    base = {"os": "linux", "distro": "debian", "archetype": "printer"}[kind]
+    assert codes(f"[{kind}-x]\nbase = {base}\nkernle = 6\n[w]\nservices = http\n{kind} = x\n") == [
+        "unknown-key"
+    ]
+
+
 def test_a_windows_machine_has_no_linux_distribution() -> None:
     text = "[w]\nos = windows\ndistro = debian\nservices = http\n"
     assert [(code, line) for code, line, _ in warnings(text)] == [("persona-contradiction", 6)]

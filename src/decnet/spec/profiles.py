@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
 from decnet.catalog import Catalog, from_section
 from decnet.errors import InvalidInput, Problem
-from decnet.ini import Document, Section, did_you_mean, fold, gather, items
+from decnet.ini import Document, Found, Section, did_you_mean, fold, gather, items, scalar
 from decnet.spec.outline import Outline
 from decnet.spec.reading import Findings
 
@@ -80,7 +81,18 @@ def _profile(
         )
     except InvalidInput as error:
         findings.add(*error.problems)
-        return None
+        return _stand_in(kind, name, given, catalog)
+
+
+def _stand_in(kind: str, name: str, given: Mapping[str, Found], catalog: Catalog) -> Any:
+    """Its base, for a profile that is wrong: who names the profile has made no mistake."""
+    kinds: Mapping[str, Mapping[str, Any]] = {
+        "os": catalog.oses,
+        "distro": catalog.distros,
+        "archetype": catalog.archetypes,
+    }
+    base = scalar(given["base"].text) if "base" in given else ""
+    return dataclasses.replace(kinds[kind][base], name=name) if base in kinds[kind] else None
 
 
 def _check_services(section: Section, document: Document, known: set[str], findings: Findings) -> None:
