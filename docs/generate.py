@@ -1,7 +1,8 @@
 # ruff: noqa: INP001 (a script beside the pages that it writes)
 """Write docs/reference/ from the code: commands, keys, services, profiles, events. ``--check`` writes nothing.
 
-Everything here is a function of the installed package, so that two runs give the same bytes.
+Everything here is a function of the installed package, and the performance story of the CSVs in the repository, so that
+two runs give the same bytes.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import click
+import story
 
 from decnet.catalog import Catalog
 from decnet.catalog import keys as profile_keys
@@ -25,7 +27,7 @@ from decnet.services.registry import services
 from decnet.spec.describe import SectionDoc, sections
 from decnet.spec.keys import ServiceKeys
 
-REFERENCE = Path(__file__).parent / "reference"
+DOCS = Path(__file__).parent
 _NOTE = "<!-- Written by docs/generate.py: change the code, then run `make docs`. -->"
 
 EXIT_CODES = {
@@ -99,16 +101,17 @@ EVENT_TYPES = {
 
 
 def pages() -> dict[str, str]:
-    """Every page by its file name."""
+    """Every page by its path below docs/."""
     made: Mapping[str, Callable[[], Iterable[str]]] = {
-        "cli.md": _cli,
-        "ini.md": _ini,
-        "services.md": _services,
-        "archetypes.md": _archetypes,
-        "distros.md": _distros,
-        "os.md": _oses,
-        "vendors.md": _vendors,
-        "events.md": _events,
+        "reference/cli.md": _cli,
+        "reference/ini.md": _ini,
+        "reference/services.md": _services,
+        "reference/archetypes.md": _archetypes,
+        "reference/distros.md": _distros,
+        "reference/os.md": _oses,
+        "reference/vendors.md": _vendors,
+        "reference/events.md": _events,
+        "performance-story.md": story.page,
     }
     return {name: "\n".join([_NOTE, *lines()]).rstrip() + "\n" for name, lines in made.items()}
 
@@ -329,15 +332,15 @@ def _cell(text: str) -> str:
 
 def main() -> None:
     """Write the pages, or with ``--check`` name those that differ and exit 1."""
-    stale = [name for name, text in pages().items() if not _is_written(REFERENCE / name, text)]
+    stale = [name for name, text in pages().items() if not _is_written(DOCS / name, text)]
     if "--check" in sys.argv[1:]:
         for name in stale:
-            click.echo(f"docs/reference/{name} is out of date: run make docs", err=True)
+            click.echo(f"docs/{name} is out of date: run make docs", err=True)
         raise SystemExit(bool(stale))
-    REFERENCE.mkdir(exist_ok=True)
+    (DOCS / "reference").mkdir(exist_ok=True)
     for name in stale:
-        (REFERENCE / name).write_text(pages()[name], encoding="utf-8")
-        click.echo(f"wrote docs/reference/{name}")
+        (DOCS / name).write_text(pages()[name], encoding="utf-8")
+        click.echo(f"wrote docs/{name}")
 
 
 def _is_written(path: Path, text: str) -> bool:

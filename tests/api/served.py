@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import uvicorn
 
 from decnet.api.app import create
+from decnet.api.connection import Connection
 from decnet.api.server import Server, listen
 from decnet.api.site import Site
 from decnet.api.stream import Hub
@@ -21,7 +22,7 @@ def served(site: Site) -> Iterator[tuple[str, Server]]:
     """Its address, and the server."""
     hub = Hub(site)
     listener = listen("127.0.0.1", 0)
-    server = Server(uvicorn.Config(create(site, hub), loop="uvloop", http="httptools", log_level="error", ws="none",
+    server = Server(uvicorn.Config(create(site, hub), loop="uvloop", http=Connection, log_level="error", ws="none",
                                    access_log=False, timeout_graceful_shutdown=1), hub)  # fmt: skip
     thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
     thread.start()

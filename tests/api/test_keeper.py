@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -46,6 +47,7 @@ def test_the_next_one_has_no_privileges_either_and_what_was_revoked_stays_so(fol
         first = running.child
         os.kill(first, signal.SIGSTOP)
         decnet("api", "token", "revoke", "gone", "--state", str(folder))
+        time.sleep(2)  # it is told, and does not hear
         os.kill(first, signal.SIGKILL)
         running.says("serving", 2)
         until(lambda: stats(running, {"Authorization": f"Bearer {gone}"}).status_code == 401)

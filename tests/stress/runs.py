@@ -27,6 +27,7 @@ class Knobs:
     min_rps: float = float(os.environ.get("STRESS_MIN_RPS", "0"))
     max_p99_ms: float = float(os.environ.get("STRESS_MAX_P99_MS", "inf"))
     events: int = int(os.environ.get("STRESS_EVENTS", "20000"))
+    state: str = os.environ.get("STRESS_STATE", "")
     name: str = os.environ.get("STRESS_NAME", "last")
 
 

@@ -4,6 +4,7 @@ STRESS_USERS=2000 STRESS_SPAWN_RATE=200 pytest -m stress tests/stress/ -v -x -n0
 """
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -18,8 +19,9 @@ PATHS = ("events?limit=50", "attackers?limit=50", "stats", "histogram")
 
 @pytest.fixture(scope="module")
 def running(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("stress")
-    fill(folder, KNOBS.events)
+    folder = Path(KNOBS.state) if KNOBS.state else tmp_path_factory.mktemp("stress")
+    if not (folder / "events.db").exists():
+        fill(folder, KNOBS.events)
     with api(folder, env={"DECNET_DEVELOPER_TRACING": "false"}) as started, changing(folder):
         yield started
 

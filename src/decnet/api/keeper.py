@@ -111,8 +111,11 @@ class _Keeper:
 
     def _hear(self, pipe: socket.socket) -> bool:
         """Its one word, that it serves; False at its end."""
-        if not pipe.recv(16):
-            return False
+        try:
+            if not pipe.recv(16):
+                return False
+        except ConnectionError:
+            return False  # it was killed before it had read what it was told (unix(7))
         if not self._is_serving:
             self._is_serving = True
             self._say(f"serving {self._url()}")

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 
 from decnet.api import developer
 from decnet.api.app import CONNECTIONS, create
+from decnet.api.connection import Connection
 from decnet.api.site import Facts, Site, decode
 from decnet.api.stream import Hub
 from decnet.decoy.privileges import drop
@@ -110,7 +111,7 @@ def run(settings: Settings, listener: socket.socket, pipe: socket.socket, facts:
             config = uvicorn.Config(
                 app,
                 loop="uvloop",
-                http="httptools",
+                http=Connection,
                 ws="none",
                 log_level="error",
                 access_log=False,
