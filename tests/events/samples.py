@@ -33,6 +33,8 @@ SAMPLES = {
         EventType.REQUEST, method="GET", path="/wp-login.php?a=1", version="1.1", host="www.corp.example",
         user_agent="curl/8.4", headers=["Accept: */*"], status=200, bytes=912, body_size=0, body_sha256=DIGEST, body="",
     ),
+    "get from nowhere": _of(EventType.REQUEST, NOBODY, method="GET", path="/", user_agent="curl/8.4", status=200),
+    "login with a browser": _of(EventType.AUTH, principal="root", secret="x", method="basic", user_agent="curl/8.4"),
     "odd method": _of(EventType.REQUEST, method="BREW", path="/", user_agent="", status=405, bytes=0),
     "patch": _of(EventType.REQUEST, method="PATCH", path="/x", user_agent="", status=405, bytes=0),
     "no request": _of(EventType.REQUEST, method="", path="", user_agent="", status=400, bytes=0),

@@ -106,10 +106,30 @@ def test_what_a_login_looks_like() -> None:
     assert ocsf["time"] == 1795367802581
 
 
+def test_bytes_are_counted_from_where_each_schema_counts() -> None:
+    """The decoy received 812 and sent 4096: OCSF says in and out of the source, ECS what each side sent."""
+    traffic = shaped(SAMPLES["close"], "ocsf")["traffic"]
+    assert traffic == {"bytes_in": 4096, "bytes_out": 812, "bytes": 4908}
+    made = shaped(SAMPLES["close"], "ecs")
+    assert (made["source"]["bytes"], made["destination"]["bytes"], made["network"]["bytes"]) == (
+        812,
+        4096,
+        4908,
+    )
+
+
+def test_what_a_request_looks_like() -> None:
+    asked = shaped(SAMPLES["get"], "ocsf")["http_request"]["url"]
+    assert asked == {"path": "/wp-login.php", "query_string": "a=1", "hostname": "www.corp.example"}
+    asked = shaped(SAMPLES["get"], "ecs")["url"]
+    assert asked["original"] == "/wp-login.php?a=1"
+    assert (asked["path"], asked["query"], asked["domain"]) == ("/wp-login.php", "a=1", "www.corp.example")
+
+
 @pytest.mark.parametrize(
     ("name", "uid"),
     [("open", 400101), ("close", 400102), ("refused", 300201), ("command", 100701), ("get", 400203),
-     ("odd method", 400299), ("ssh request", 400106), ("upload", 600601), ("download", 600602), ("apply", 99)],
+     ("odd method", 400299), ("get from nowhere", 99), ("login with a browser", 300201), ("ssh request", 400106), ("upload", 600601), ("download", 600602), ("apply", 99)],
 )  # fmt: skip
 def test_the_class_of_each_type(name: str, uid: int) -> None:
     assert shaped(SAMPLES[name], "ocsf")["type_uid"] == uid

@@ -1,11 +1,15 @@
 """What Debian's syslog servers make of events: every field is there, over UDP, TCP and TLS with client certificates."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from decnet.events import EventType
+from decnet.events.sinks import Format
 from decnet.events.syslog import SEVERITIES
 from tests.events import certificates
-from tests.events.receivers import rsyslog, running, syslog_ng
+from tests.events.receivers import Rsyslog, free_port, rsyslog, running, syslog_ng
 from tests.events.shipping import HOSTNAMES, Log, event, syslog
 
 HOSTILE = 'a "quoted" \\back\\slash] ]" = é 日本 \\" \\] [x y="z"]'
@@ -91,3 +95,52 @@ def test_a_long_message_is_cut_and_says_so(receiver, log):
     assert int(first["data"]["shortened"]) > 3000
     assert first["data"]["src_ip"] == "198.51.100.9"
     assert "shortened" not in second["data"]
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "events.md"
+
+
+def of_the_page(words: str, folder: Path) -> tuple[Rsyslog, int]:
+    """rsyslog with the lines that follow some words on the page; only port and folder are others."""
+    text = PAGE.read_text()
+    snippet = text[text.index(words) :].partition("```text\n")[2].partition("```")[0]
+    assert 'port="514"' in snippet
+    assert 'file="/var/log/' in snippet
+    port = free_port()
+    lines = snippet.replace('port="514"', f'address="127.0.0.1" port="{port}"').replace(
+        "/var/log", str(folder)
+    )
+    server = rsyslog(folder, folder)
+    (folder / "rsyslog.conf").write_text(f'global(workDirectory="{folder}")\n{lines}')
+    server.ports["tcp"] = port
+    return server, port
+
+
+@pytest.mark.parametrize("shape", [Format.ECS, Format.OCSF])
+def test_the_page_s_rsyslog_writes_json(log, tmp_path, shape):
+    (folder := tmp_path / "server").mkdir()
+    server, port = of_the_page("rsyslog, with `format = ecs`", folder)
+    sent = [event(n, kind=kind, text=HOSTILE) for n, kind in enumerate(EventType)]
+    sent.append(event(99, command="x" * 4096, text="é" * 4096))
+    with running(server):
+        log.write(*sent)
+        log.ship("siem", syslog("127.0.0.1", port, format=shape, max_size=8192))
+        log.until(lambda: log.status("siem").sent == len(sent))
+        written = folder / "decnet.jsonl"
+        log.until(lambda: written.exists() and written.read_bytes().count(b"\n") == len(sent))
+    made = [json.loads(line) for line in written.read_text().splitlines()]
+    found = [json.loads(one.get("raw_data") or one["event"]["original"]) for one in made]
+    assert [one["id"] for one in found] == [one.id for one in sent]
+    assert [one["data"]["text"] for one in found[:-1]] == [HOSTILE] * len(EventType)
+
+
+def test_the_page_s_rsyslog_filters_by_fields(log, tmp_path):
+    (folder := tmp_path / "server").mkdir()
+    server, port = of_the_page("rsyslog, with `format = native`", folder)
+    with running(server):
+        log.write(event(0), event(1, kind=EventType.AUTH, principal="root"), event(2))
+        log.ship("siem", syslog("127.0.0.1", port))
+        log.until(lambda: log.status("siem").sent == 3)
+        written = folder / "decnet-logins.log"
+        log.until(lambda: written.exists() and written.read_text().endswith("\n"))
+    assert written.read_text().split()[1:] == [HOSTNAMES["web-01"], "198.51.100.9", "auth.attempt"]

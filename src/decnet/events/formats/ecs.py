@@ -22,6 +22,8 @@ from decnet.events.formats.values import (
     seconds,
     succeeded,
     text,
+    transferred,
+    url,
 )
 from decnet.events.schema import Event, EventType
 from decnet.events.severity import SEVERITIES
@@ -96,8 +98,9 @@ def _event(event: Event) -> dict[str, Any]:
     )
 
 
-def _endpoint(ip: str, number: int, size: int | None) -> dict[str, Any]:
-    return present({"ip": ip, "address": ip, "port": port(number), "bytes": size})
+def _endpoint(ip: str, at: int, size: int | None) -> dict[str, Any]:
+    """``size`` is what it sent."""
+    return present({"ip": ip, "address": ip, "port": port(at), "bytes": size})
 
 
 def _network(event: Event, source: str) -> dict[str, Any]:
@@ -110,6 +113,7 @@ def _network(event: Event, source: str) -> dict[str, Any]:
             "type": "ipv6" if ":" in source else "ipv4",
             "protocol": protocol,
             "direction": "inbound",
+            "bytes": transferred(event),
         }
     )
 
@@ -155,8 +159,8 @@ def _file(event: Event) -> dict[str, Any]:
 def _http(event: Event) -> dict[str, Any]:
     asked = {"method": text(event, "method"), "body": present({"bytes": number(event, "body_size")})}
     answered = {"status_code": number(event, "status"), "body": present({"bytes": number(event, "bytes")})}
-    path, _, query = text(event, "path").partition("?")
-    url = {"original": text(event, "path"), "path": path, "query": query, "domain": text(event, "host")}
+    path, query = url(event)
+    asked_for = {"original": text(event, "path"), "path": path, "query": query, "domain": text(event, "host")}
     return {
         "http": present(
             {
@@ -165,7 +169,7 @@ def _http(event: Event) -> dict[str, Any]:
                 "response": present(answered),
             }
         ),
-        "url": present(url),
+        "url": present(asked_for),
         "user_agent": present({"original": text(event, "user_agent")}),
     }
 

@@ -24,6 +24,8 @@ from decnet.events.formats.values import (
     seconds,
     succeeded,
     text,
+    transferred,
+    url,
 )
 from decnet.events.schema import Event, EventType
 from decnet.events.severity import SEVERITIES
@@ -81,10 +83,10 @@ def shaped(event: Event, host: str) -> dict[str, Any]:
 
 
 def _class(event: Event) -> _Class:
-    if method(event):
-        return _Class(4002, _METHODS.get(method(event), _OTHER), _web)
     if event.type in _OF_A_PEER and not address(event.src_ip):
         return _BASE
+    if method(event):
+        return _Class(4002, _METHODS.get(method(event), _OTHER), _web)
     return _CLASSES.get(event.type, _BASE)
 
 
@@ -139,10 +141,11 @@ def _flow(event: Event, host: str) -> dict[str, Any]:
 
 
 def _close(event: Event, host: str) -> dict[str, Any]:
-    received, sent = number(event, "received"), number(event, "sent")
-    traffic = {"bytes_in": received, "bytes_out": sent}
-    if received is not None and sent is not None:
-        traffic["bytes"] = received + sent
+    traffic = {  # in and out of the source, which is the visitor
+        "bytes_in": number(event, "sent"),
+        "bytes_out": number(event, "received"),
+        "bytes": transferred(event),
+    }
     return {
         **_flow(event, host),
         "traffic": present(traffic),
@@ -152,11 +155,13 @@ def _close(event: Event, host: str) -> dict[str, Any]:
 
 
 def _login(event: Event, host: str) -> dict[str, Any]:
+    protocol = text(event, "method") or text(event, "secret_kind")
     return {
         **_peers(event, host),
         "user": {"name": text(event, "principal") or "-"},
         "service": {"name": event.service or "-"},
-        "auth_protocol": text(event, "method") or text(event, "secret_kind"),
+        "auth_protocol": protocol,
+        "auth_protocol_id": _OTHER if protocol else None,
         "logon_type_id": _NETWORK_LOGON,
         "is_remote": True,
     }
@@ -179,6 +184,7 @@ def _process(event: Event, host: str) -> dict[str, Any]:
     return {
         "device": _device(event, host),
         "actor": _actor(event),
+        # no process runs, and a process has to have a uid: that of the event tells two commands apart
         "process": present({"uid": event.id or "-", "cmd_line": text(event, "command")}),
     }
 
@@ -197,15 +203,13 @@ def _file(event: Event, host: str) -> dict[str, Any]:
 
 
 def _web(event: Event, host: str) -> dict[str, Any]:
-    verb, path = method(event), text(event, "path")
+    verb, (path, query) = method(event), url(event)
     asked = {
         "http_method": verb if verb in _METHODS else "",
         "version": text(event, "version"),
         "user_agent": text(event, "user_agent"),
         "length": number(event, "body_size"),
-        "url": present(
-            {"url_string": path or "/", "path": path.partition("?")[0], "hostname": text(event, "host")}
-        ),
+        "url": present({"path": path or "/", "query_string": query, "hostname": text(event, "host")}),
     }
     status = number(event, "status")
     answered = {"code": status, "length": number(event, "bytes")} if status is not None else {}

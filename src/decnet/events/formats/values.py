@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import Any
 
-from decnet.events.schema import Event
+from decnet.events.schema import Event, EventType
 
 _LONGEST = (1 << 63) - 1
 _METHOD = re.compile(r"[A-Za-z]{1,20}")
@@ -67,7 +67,20 @@ def succeeded(event: Event) -> bool | None:
 def method(event: Event) -> str:
     """The method of a request over HTTP; empty for any other event."""
     found = text(event, "method")
-    return found.upper() if "user_agent" in event.data and _METHOD.fullmatch(found) else ""
+    is_http = event.type is EventType.REQUEST and "user_agent" in event.data
+    return found.upper() if is_http and _METHOD.fullmatch(found) else ""
+
+
+def url(event: Event) -> tuple[str, str]:
+    """Path and query of what was asked for over HTTP."""
+    path, _, query = text(event, "path").partition("?")
+    return path, query
+
+
+def transferred(event: Event) -> int | None:
+    """Bytes of a connection, both ways."""
+    received, sent = number(event, "received"), number(event, "sent")
+    return None if received is None or sent is None else received + sent
 
 
 def headline(event: Event) -> str:

@@ -25,8 +25,8 @@ _CONNECT_SECONDS = 10
 _CACHE_KB = 32 * 1024
 """Pages of SQLite's that a writer keeps: its indexes are written all over."""
 _READER_CACHE_KB = 8 * 1024
-_WAL_PAGES = 4000
-"""How much its log holds (16 MB) before it is written back: a batch is 4 MB, and the next changes the same pages again."""
+_WAL_PAGES = 8000
+"""How much its log holds (32 MB) before it is written back: batches change the same pages again and again."""
 _WAL_BYTES = 64 << 20
 """What its log is cut to when it has grown beyond, behind a reader that was long at it."""
 _APPLICATION_ID = 0x6465_6576

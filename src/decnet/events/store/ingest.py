@@ -14,7 +14,7 @@ from decnet.events.store.record import records
 from decnet.events.store.repository import Repository
 from decnet.events.store.writer import Source, Taken
 
-_BATCH_EVENTS, _BATCH_BYTES = 8000, 8 << 20
+_BATCH_EVENTS, _BATCH_BYTES = 16_000, 8 << 20
 """Each batch writes to the same pages of the indexes, about a thousand: the larger it is, the less that is an event."""
 _POLL_SECONDS = 0.2
 _LATE_SECONDS = 1.0
