@@ -1,0 +1,55 @@
+"""A container's TCP/IP personality: it is the programs that do it, and it is there again after the container starts anew.
+
+Takes half a minute, so with ``DECNET_PROFILES`` only; test_runtimes.py has a container scanned in every run.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from decnet.world import names, scan
+from decnet.world.docker import containers
+from tests.live.faces import answers, inside
+from tests.live.lab import Machine
+
+pytestmark = [
+    pytest.mark.docker,
+    pytest.mark.timeout(300),
+    pytest.mark.skipif(not os.environ.get("DECNET_PROFILES"), reason="long: DECNET_PROFILES=all"),
+]
+
+ADDRESS = "198.51.100.20"
+NETWORK = f"""
+[general]
+name = boxes
+net = 198.51.100.0/24
+runtime = docker
+seed = boxes
+
+[desk]
+os = windows10
+distro = debian
+ip = {ADDRESS}
+services = http
+"""
+
+
+def test_a_container_is_taken_for_its_system_by_the_programs_alone(decnet, engine, lab, tmp_path):
+    file = tmp_path / "desk.ini"
+    file.write_text(NETWORK)
+    decnet("apply", "--yes", "--no-supervisor", file)
+    attacker = lab.machine("attacker", "198.51.100.9/24", bridge=names.lan_interface("boxes", "default"))
+
+    def scanned() -> str:
+        assert answers(attacker, ADDRESS)
+        return "; ".join(inside(attacker, lambda: scan.operating_systems(ADDRESS, (80,))))
+
+    assert "Microsoft Windows 10" in scanned()
+    Machine("decnet:boxes:desk").run("tc", "qdisc", "del", "dev", "eth0", "clsact")
+    assert "Windows" not in attacker.run("nmap", "-n", "-Pn", "-O", "--max-os-tries", "1", "-p80,81", ADDRESS)
+    engine.containers.get(containers.name("boxes", "desk")).restart(timeout=0)
+    decnet("apply", "--yes", "--no-supervisor", file)
+    assert "Microsoft Windows 10" in scanned()
+    lab.unplug(attacker)
