@@ -1,6 +1,7 @@
 """The bytes of a personality: what the C header and Python say is the same."""
 
 import shutil
+import struct
 import subprocess
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 import decnet.stack
 from decnet.catalog import load
-from decnet.stack import Personality, class_id, key, layout, program, shipped, value
+from decnet.stack import Personality, begun, class_id, key, layout, program, shipped, value
 
 BPF = Path(decnet.stack.__file__).parent / "bpf"
 
@@ -23,6 +24,15 @@ def test_the_map_takes_values_of_the_size_that_is_packed():
 def test_profiles_that_differ_have_class_ids_that_differ():
     values = {value(one.personality) for one in load().oses.values()}
     assert len({class_id(packed) & 0xFFFF for packed in values}) == len(values) >= 12
+
+
+def test_the_ip_ids_of_two_hosts_begin_at_different_numbers_and_nothing_else_does():
+    packed = value(Personality())
+    one, other = (begun(packed, f"02:00:00:00:00:0{number} 198.51.100.7/24") for number in (1, 2))
+    assert begun(packed, "02:00:00:00:00:01 198.51.100.7/24") == one != other
+    counters = struct.calcsize("2I")
+    assert one[:-counters] == other[:-counters] == packed[:-counters]
+    assert len({*struct.unpack("2I", one[-counters:]), *struct.unpack("2I", other[-counters:]), 0}) == 5
 
 
 def test_a_key_is_half_a_class_id_and_an_address():

@@ -1,7 +1,7 @@
 """TCP/IP personalities: what a profile says, as the programs in bpf/ read it. Touches no machine."""
 
 from decnet.stack.keys import Personality
-from decnet.stack.layout import class_id, key, value
+from decnet.stack.layout import begun, class_id, key, value
 from decnet.stack.options import Options
 from decnet.stack.program import Object, Program, linked, shipped
 from decnet.stack.settings import route_window, sysctls
@@ -11,6 +11,7 @@ __all__ = [
     "Options",
     "Personality",
     "Program",
+    "begun",
     "class_id",
     "key",
     "linked",

@@ -85,6 +85,15 @@ def value(personality: Personality) -> bytes:
     return bytes(made)
 
 
+def begun(packed: bytes, who: str) -> bytes:
+    """A value whose IP-IDs go on from where those of a host that is up for long might be, drawn from who it is.
+
+    At zero, all that count would show that they were begun a moment ago, and together.
+    """
+    counters = hashlib.blake2b(who.encode(), digest_size=_Value.counters.size).digest()
+    return packed[: _Value.counters.offset] + counters + packed[_Value.counters.offset + len(counters) :]
+
+
 def class_id(packed: bytes) -> int:
     """The class id of the filters that mean this value: never 0, which a filter without one has.
 

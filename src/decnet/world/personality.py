@@ -41,7 +41,7 @@ def put(wanted: Stack, value: bytes | None, group: int, addresses: Iterable[str]
         class_id = int(wanted.personality, 16)
         loaded = _programs().loaded()
         for address in {*own, *addresses}:
-            loaded.put(_key(class_id, address), value)
+            loaded.put(_key(class_id, address), stack.begun(value, f"{link.mac} {address}"))
         _attach(kernel, link, loaded, class_id)
 
 
