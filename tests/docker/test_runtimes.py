@@ -5,7 +5,8 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from decnet.world import names
+from decnet.world import names, scan
+from tests.live.faces import inside
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(600)]
 
@@ -91,6 +92,8 @@ def test_nobody_can_tell_the_runtimes_apart(decnet, lab, tmp_path):
             for address in ("198.51.100.20", "198.51.100.21")
         ]
         ports = {address: scanned(attacker, address) for address in ("198.51.100.20", "198.51.100.21")}
+        systems = inside(attacker, lambda: scan.operating_systems("198.51.100.21", (23, 6379)))
+        assert any("Microsoft Windows 10" in one for one in systems)
         macs = attacker.run("ip", "neigh", "show")
         shown = [
             (d["name"], d["hostname"], d["mac"], d["ip"]) for d in decnet.json("status", "boxes")["decoys"]

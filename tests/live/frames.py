@@ -215,7 +215,7 @@ class Kernel:
                 break
             except BrokenPipeError:  # the ring went round: the next read goes on
                 continue
-            if re.search(r"WARNING:|BUG:|Oops|Call Trace|general protection|verifier", line):
+            if re.search(r"WARNING:|BUG:|Oops|general protection|verifier bug", line):
                 found.append(line)
         self._log.close()
         return found
