@@ -11,7 +11,7 @@ import pytest
 from tests.live.command import DECNET, Command
 from tests.live.lab import Lab, run
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.live, pytest.mark.timeout(400)]
 
 NETWORK = """
 [general]
