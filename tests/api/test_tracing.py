@@ -65,6 +65,7 @@ def test_no_span_has_what_was_typed(folder, collected):
         OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_REQUEST=".*",
         OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_RESPONSE=".*",
         OTEL_SEMCONV_STABILITY_OPT_IN="http/dup,database/dup",
+        OTEL_EXPORTER_OTLP_ENDPOINT=f"http://localhost:{collected.port}",
     )
     with api(folder, env=environment) as running:
 
