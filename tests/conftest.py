@@ -11,6 +11,7 @@ for name in (
     "DECNET_ENV",
     "DECNET_KEEP",
     "DECNET_KEEP_SIZE",
+    "DECNET_PROFILE_REQUESTS",
     "DECNET_STATE_DIR",
     "DECNET_RUN_DIR",
     "NO_COLOR",

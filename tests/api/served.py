@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import uvicorn
+import uvloop
 
 from decnet.api.app import create
 from decnet.api.connection import Connection
@@ -17,14 +18,19 @@ from decnet.api.site import Site
 from decnet.api.stream import Hub
 
 
+def _run(server, listener):
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(server.serve([listener]))
+
+
 @contextmanager
 def served(site: Site) -> Iterator[tuple[str, Server]]:
     """Its address, and the server."""
     hub = Hub(site)
     listener = listen("127.0.0.1", 0)
-    server = Server(uvicorn.Config(create(site, hub), loop="uvloop", http=Connection, log_level="error", ws="none",
+    server = Server(uvicorn.Config(create(site, hub), http=Connection, log_level="error", ws="none",
                                    access_log=False, timeout_graceful_shutdown=1), hub)  # fmt: skip
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
+    thread = threading.Thread(target=lambda: _run(server, listener))
     thread.start()
     deadline = time.monotonic() + 20
     while not server.started:

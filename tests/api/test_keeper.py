@@ -62,7 +62,7 @@ def test_told_to_end_in_a_pause_it_ends(folder):
         os.kill(running.child, signal.SIGKILL)
         running.says("another is started")
         running.process.send_signal(signal.SIGTERM)
-        assert running.process.wait(5) == 0
+        assert running.process.wait(SECONDS) == 0
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", running.port), 1)
 

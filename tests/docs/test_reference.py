@@ -48,7 +48,7 @@ def test_the_story_is_of_the_runs_that_are_kept_and_of_no_other(tmp_path):
     shutil.copytree(ROOT / "development" / "profiles", profiles)
     for name in ("generate.py", "story.py"):
         (folder / name).write_bytes((DOCS / name).read_bytes())
-    (kept,) = (path for path in profiles.glob("*_users_stats.csv") if not path.name.startswith("last_"))
+    kept, *_ = (path for path in profiles.glob("*_users_stats.csv") if not path.name.startswith("last_"))
     for path in profiles.glob(kept.name.replace("_users_stats.csv", "_*")):
         path.with_name(path.name.replace(kept.name.partition("_")[0], "last", 1)).write_text(path.read_text())
     kept.write_text(re.sub(r",Aggregated,\d+,", ",Aggregated,123456789,", kept.read_text()))

@@ -74,7 +74,7 @@ def run(
     found = _read(prefix, cpu(api.child) - before, api.memory())
     about = {
         "Run": title, "Kind": kind, "Path": path, "Users": users, "Spawn Rate": rate, "Seconds": seconds,
-        "Events": knobs.events, "Load": f"{load:.1f}",
+        "Events": knobs.events, "Load": f"{load:.1f}", "First": "yes" if os.sched_getscheduler(0) == os.SCHED_FIFO else "no",
     }  # fmt: skip
     _note(knobs, about, found)
     return found

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
+import uvloop
 from starlette.types import ASGIApp
 
 from decnet.api import developer
@@ -110,7 +111,6 @@ def run(settings: Settings, listener: socket.socket, pipe: socket.socket, facts:
                 app = aid.wrap(app)
             config = uvicorn.Config(
                 app,
-                loop="uvloop",
                 http=Connection,
                 ws="none",
                 log_level="error",
@@ -134,7 +134,8 @@ def run(settings: Settings, listener: socket.socket, pipe: socket.socket, facts:
             for aid in aids:
                 aid.begin()
             server = Server(config, hub, started=lambda: pipe.send(b"!"), ended=lambda: _end(aids))
-            return asyncio.run(_serving(server, listener, pipe, site))
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                return runner.run(_serving(server, listener, pipe, site))
     except DecnetError as error:
         sys.stderr.write(f"error: {error.message}\n" + (f"  hint: {error.hint}\n" if error.hint else ""))
         return error.exit_code
