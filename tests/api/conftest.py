@@ -26,7 +26,7 @@ LAB = Applied(
 
 @pytest.fixture
 def folder(tmp_path: Path):
-    fill(tmp_path, attackers=10, decoys=5)
+    fill(tmp_path)
     return tmp_path
 
 

@@ -20,14 +20,16 @@ from decnet.events.store.ingest import Intake
 from tests.events.store import traffic
 
 PROGRAM = str(Path(sys.executable).with_name("decnet"))
+MANY = {"attackers": 500, "decoys": 200}
+"""For `fill`, where it is about size."""
 SECONDS = 30
 """That a test waits at most for what takes a moment: the machine may be busy."""
 
 
-def fill(folder: Path, count: int = 1000, **more: int) -> None:
+def fill(folder: Path, count: int = 1000, *, attackers: int = 10, decoys: int = 5) -> None:
     """A log of so many events, and the store made of it."""
     log = folder / "events" / "lab"
-    traffic.write(log, count, **more)
+    traffic.write(log, count, attackers=attackers, decoys=decoys)
     handle = os.open(log, os.O_RDONLY | os.O_DIRECTORY)
     with get_repository(folder, writing=True) as store:
         Intake(store, handle, Source("host", "lab")).once()

@@ -15,7 +15,7 @@ import time
 import pytest
 import uvicorn
 
-from tests.api.process import api, changing, cpu, fill
+from tests.api.process import MANY, api, changing, cpu, fill
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(300)]
 SECONDS = float(os.environ.get("DECNET_BENCH_SECONDS", "10"))
@@ -35,7 +35,7 @@ async def bare(scope, receive, send):
 @pytest.fixture(scope="module")
 def state(tmp_path_factory):
     folder = tmp_path_factory.mktemp("api")
-    fill(folder, EVENTS)
+    fill(folder, EVENTS, **MANY)
     return folder
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.api.process import SECONDS, api, changing, fill
+from tests.api.process import MANY, SECONDS, api, changing, fill
 
 PATHS = (
     "events?limit=50",
@@ -94,7 +94,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="where the profiles stay; without it they go")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory() as state:
-        fill(Path(state), chosen.events)
+        fill(Path(state), chosen.events, **MANY)
         profiles = chosen.folder or Path(state) / "profiles"
         profiled(Path(state), profiles, chosen.requests)
         print("\n".join(table(profiles)))

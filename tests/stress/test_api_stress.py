@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.api.process import api, changing, fill
+from tests.api.process import MANY, api, changing, fill
 from tests.stress.runs import Knobs, run
 
 KNOBS = Knobs()
@@ -21,7 +21,7 @@ PATHS = ("events?limit=50", "attackers?limit=50", "stats", "histogram")
 def running(tmp_path_factory):
     folder = Path(KNOBS.state) if KNOBS.state else tmp_path_factory.mktemp("stress")
     if not (folder / "events.db").exists():
-        fill(folder, KNOBS.events)
+        fill(folder, KNOBS.events, **MANY)
     with api(folder, env={"DECNET_DEVELOPER_TRACING": "false"}) as started, changing(folder):
         yield started
 
