@@ -25,7 +25,6 @@ the CSVs in `development/profiles/`. To tell it anew:
 ```sh
 export STRESS_EVENTS=1000000 STRESS_USERS=2000 STRESS_SPAWN_RATE=200
 STRESS_NAME=2000-users STRESS_DURATION=60 .venv/bin/pytest -m stress tests/stress/ -v -x -n0 -s
-STRESS_NAME=2000-users-first STRESS_DURATION=12 chrt -f 1 .venv/bin/pytest -m stress tests/stress/ -v -x -n0 -s
 make docs
 ```
 
