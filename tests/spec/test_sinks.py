@@ -251,6 +251,7 @@ def test_credentials_of_a_nats_user(tmp_path: Path, made: Callable[[], tuple[str
         (b"hunter2 hunter2", "bad-credentials"),
         (b"-----BEGIN NATS USER JWT-----\n", "bad-credentials"),
         (b"SU" + b"A" * 56, "bad-credentials"),
+        (b"SU" + b"Z" * 56, "bad-credentials"),
         (b"SO" + b"A" * 56, "bad-credentials"),
     ],
 )

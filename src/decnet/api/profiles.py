@@ -60,7 +60,7 @@ class Profiles:
 
     def begin(self) -> None:
         """Let no other thread work for a request: a profile is of one thread."""
-        fastapi.routing.run_in_threadpool = _at_once  # type: ignore[assignment,attr-defined]
+        fastapi.routing.run_in_threadpool = _at_once  # type: ignore[assignment,attr-defined]  # not its public name
 
     def end(self) -> None:
         """Nothing waits to be written."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-import nkeys  # type: ignore[import-untyped]
+import nkeys  # type: ignore[import-untyped]  # it has no types
 
 _JWT = re.compile(r"-----BEGIN NATS USER JWT-----\s+([A-Za-z0-9_.-]+)\s")
 _SEED = re.compile(r"(?:\A|-----BEGIN USER NKEY SEED-----)\s*(SU[A-Z2-7]{56})\s*(?:\Z|-)")
@@ -35,7 +35,14 @@ def read_credentials(content: bytes) -> Credentials:
     jwt, seed = _JWT.search(text), _SEED.search(text)
     if seed is None or ("JWT" in text and jwt is None):
         raise ValueError("holds neither a user's JWT with its nkey nor the seed of a user's nkey")
-    _, key = nkeys.decode_seed(bytearray(seed[1].encode()))
-    if nkeys.encode_seed(key, nkeys.PREFIX_BYTE_USER).decode() != seed[1]:
+    if not _is_whole(seed[1]):
         raise ValueError("holds the seed of an nkey that was mistyped: its checksum is another")
     return Credentials(jwt[1] if jwt else "", seed[1])
+
+
+def _is_whole(seed: str) -> bool:
+    try:
+        _, key = nkeys.decode_seed(bytearray(seed.encode()))
+    except nkeys.NkeysError:  # among others a third letter that is no prefix
+        return False
+    return bool(nkeys.encode_seed(key, nkeys.PREFIX_BYTE_USER).decode() == seed)
