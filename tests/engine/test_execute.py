@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 
 import pytest
@@ -11,7 +12,8 @@ from decnet.engine import Act, Op, Progress
 from decnet.engine.execute import execute
 from decnet.errors import Span, StateError, WorldError
 from decnet.state import About, Snapshot
-from decnet.world import Decoy, Observed
+from decnet.world import Decoy, Link, Observed
+from decnet.world.docker.presence import AT_ONCE
 from decnet.world.fake import FakeWorld, Killed
 from tests.engine.fleets import Site, decoy, network, service
 
@@ -135,6 +137,44 @@ def test_independent_ops_go_on_at_the_same_time():
     world.create = create
     what = network(*(decoy(f"web-{n}", n) for n in range(1, 5)))
     assert execute(ops_for(what), world, Journal(), parallelism=4).exit_code == 0
+
+
+class Engine(World):
+    """Containers take until something that stands on one is there; tells how many were made at a time."""
+
+    def __init__(self):
+        super().__init__()
+        self.linked = threading.Event()
+        self.made = self.at_once = 0
+
+    def create(self, resource, content=None):
+        if isinstance(resource, Decoy):
+            with self.guard:
+                self.made += 1
+                self.at_once = max(self.at_once, self.made)
+            if resource.name != "d-00":
+                assert self.linked.wait(10), "no link before the last container"
+        super().create(resource, content)
+        if isinstance(resource, Decoy):
+            with self.guard:
+                self.made -= 1
+        if isinstance(resource, Link):
+            self.linked.set()
+
+
+@pytest.mark.parametrize("parallelism", [2, 8, 50])
+def test_what_stands_on_a_container_does_not_wait_for_the_others(parallelism):
+    many = network(*(decoy(f"d-{number:02}", number + 1, "ssh") for number in range(40)))
+    contained = [
+        dataclasses.replace(op, resource=dataclasses.replace(op.resource, container="sha256:1"))
+        if isinstance(op.resource, Decoy)
+        else op
+        for op in ops_for(many)
+    ]
+    world = Engine()
+    outcome = execute(contained, world, Journal(), parallelism=parallelism)
+    assert outcome.exit_code == 0, outcome.failed
+    assert world.at_once <= min(parallelism, AT_ONCE)
 
 
 def test_a_stop_drains_what_runs_and_skips_the_rest(tmp_path):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from decnet.cli.planning import Prepared
     from decnet.engine import Desired, KeptPlan, Limit, Outcome
     from decnet.world import World
+    from decnet.world.linux import LinuxWorld
     from decnet.world.supervision import Place
 
 _PARTLY = 3
@@ -95,38 +98,40 @@ def command(
             engine.refuse(prepared.taken)
         if not prepared.plan.empty and not agreed(yes or as_json or bool(was), "Apply these changes?"):
             return
-        supervise(place(name, state_dir), wanted=not no_supervisor)
+        where = place(name, state_dir)
         about = {"file": str(Path(document.file).absolute()), "env": env, "limit": limit.patterns}
-        with Run("apply", place(name, state_dir), prepared.plan, prepared.saved, about) as run:
-            with (
-                state.store(state_dir, name) as store,
-                watching(len(prepared.plan.ops), as_json=as_json, verbose=verbose) as watch,
-                interruptible() as stop,
-            ):
-                outcome = engine.apply(
-                    prepared.plan,
-                    prepared.saved,
-                    machine,
-                    store,
-                    prepared.built.identity,
-                    parallelism=parallelism,
-                    watch=watch,
-                    stop=stop,
-                    fail_percent=fail_percent,
+        with supervised(where, machine, wanted=not no_supervisor):
+            with Run("apply", where, prepared.plan, prepared.saved, about) as run:
+                with (
+                    state.store(state_dir, name) as store,
+                    watching(len(prepared.plan.ops), as_json=as_json, verbose=verbose) as watch,
+                    interruptible() as stop,
+                ):
+                    outcome = engine.apply(
+                        prepared.plan,
+                        prepared.saved,
+                        machine,
+                        store,
+                        prepared.built.identity,
+                        parallelism=parallelism,
+                        watch=watch,
+                        stop=stop,
+                        fail_percent=fail_percent,
+                    )
+                left = (
+                    ()
+                    if prepared.plan.empty or outcome.exit_code or was
+                    else _left(machine, prepared.desired, state_dir, name, limit)
                 )
-            left = (
-                ()
-                if prepared.plan.empty or outcome.exit_code or was
-                else _left(machine, prepared.desired, state_dir, name, limit)
-            )
-            run.tell(outcome, left)
-        _tell_degraded(place(name, state_dir), prepared, outcome)
-        if as_json:
-            print_json(engine.recap_json(name, outcome))
-        elif not prepared.plan.empty:
-            click.echo(engine.render_recap(prepared.plan, outcome, colour=wants_colour(sys.stdout)), nl=False)
-        for line in left:
-            click.echo(f"not as declared after all: {line}", err=True)
+                run.tell(outcome, left)
+            _tell_degraded(where, prepared, outcome)
+            if as_json:
+                print_json(engine.recap_json(name, outcome))
+            elif not prepared.plan.empty:
+                recap = engine.render_recap(prepared.plan, outcome, colour=wants_colour(sys.stdout))
+                click.echo(recap, nl=False)
+            for line in left:
+                click.echo(f"not as declared after all: {line}", err=True)
     raise SystemExit(outcome.exit_code or (_PARTLY if left else 0))
 
 
@@ -169,14 +174,22 @@ def _left(machine: World, desired: Desired, state_dir: Path, name: str, limit: L
     return tuple(f"{change.resource}: {change.reason}" for change in (*after.changes, *after.drift))
 
 
-def supervise(where: Place, *, wanted: bool) -> None:
-    """Have a supervisor run beside the network, or none. Raises `WorldError`."""
+@contextlib.contextmanager
+def supervised(where: Place, machine: LinuxWorld, *, wanted: bool) -> Iterator[None]:
+    """Have a supervisor run beside the network when this ends, or none. It starts while other work goes on.
+
+    Raises `WorldError`.
+    """
     from decnet.world import supervision
 
-    if wanted:
-        supervision.ensure(where)
-    else:
+    if not wanted:
         supervision.end(where.run_dir, where.network)
+        yield
+        return
+    with supervision.beside(where) as supervisor:
+        machine.leave_to(supervisor)
+        yield
+        supervisor.wait()
 
 
 def agreed(yes: bool, question: str) -> bool:

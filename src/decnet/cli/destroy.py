@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from decnet.cli.apply import agreed, supervise, waiting
+from decnet.cli.apply import agreed, waiting
 from decnet.cli.interrupts import interruptible
 from decnet.cli.options import (
     env_option,
@@ -55,6 +55,7 @@ def command(
     from decnet.cli.pipeline import events_dir, name_of, place, remove_run_dir, world
     from decnet.cli.progress import watching
     from decnet.cli.record import Run
+    from decnet.world import supervision
 
     if limits:
         raise UsageError(
@@ -78,7 +79,7 @@ def command(
                 click.echo(f"the events in {folder} go too; --keep-events keeps them")
         if not agreed(yes or as_json, "Destroy all this?"):
             return
-        supervise(place(name, state_dir), wanted=False)
+        supervision.end(place(name, state_dir).run_dir, name)
         about = {"file": saved.about.file, "env": saved.about.env}
         with (
             Run("destroy", place(name, state_dir), plan, saved, about) as run,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ from typing import Protocol
 from decnet.engine.graph import Act, Op, label, sorter
 from decnet.errors import DecnetError
 from decnet.state import Effect, Entry, Failure, Saved
-from decnet.world import Kind, World
+from decnet.world import Custom, Decoy, Kind, World
+from decnet.world.docker.presence import AT_ONCE
 
 PARALLELISM = 8
 _FLEETWIDE = (Kind.LAN, Kind.SINK)
@@ -100,6 +102,27 @@ class _End:
     died: BaseException | None = None
 
 
+class _Lane:
+    """Ops that are ready and those that run, of which there are ``room`` at most."""
+
+    def __init__(self, room: int) -> None:
+        self.waiting: deque[Op] = deque()
+        self.running: set[int] = set()
+        self._room = room
+
+    def let_in(self) -> Iterator[Op]:
+        """Ops that run from now on."""
+        while self.waiting and len(self.running) < self._room:
+            op = self.waiting.popleft()
+            self.running.add(op.number)
+            yield op
+
+    def drained(self) -> Iterator[Op]:
+        """Ops that will not run."""
+        while self.waiting:
+            yield self.waiting.popleft()
+
+
 class _Run:
     def __init__(
         self,
@@ -126,8 +149,9 @@ class _Run:
     def walk(self, parallelism: int) -> Outcome:
         graph = sorter(self._ops.values())
         stopped = ""
-        running = 0
-        waiting: list[Op] = []
+        # A few more than there are workers, so that none of them waits for the journal. Whoever waits for an engine
+        # keeps no worker from what takes milliseconds: else all that stands on containers comes after the last one.
+        quick, slow = _Lane(parallelism * 4), _Lane(min(parallelism, AT_ONCE))
         with ThreadPoolExecutor(parallelism, thread_name_prefix="op") as pool:
             while graph.is_active():
                 stopped = stopped or self._halt()
@@ -138,24 +162,22 @@ class _Run:
                         self._skip(op, why)
                         graph.done(op.number)
                     else:
-                        waiting.append(op)
+                        (slow if _asks_an_engine(op) else quick).waiting.append(op)
                 if stopped:
-                    for op in waiting:
+                    for op in (*quick.drained(), *slow.drained()):
                         self._skip(op, stopped)
                         graph.done(op.number)
-                    waiting.clear()
-                # A few more than there are workers, so that none of them waits for the journal.
-                room = parallelism * 4 - running
-                begun, waiting = waiting[:room], waiting[room:]
+                begun = [*quick.let_in(), *slow.let_in()]
                 self._begin(begun)
                 for op in begun:
                     pool.submit(self._act, op)
-                running += len(begun)
-                if running:
+                if running := len(quick.running) + len(slow.running):
                     ends = list(self._gather(running, parallelism))
                     self._record(ends)
-                    running -= len(ends)
-                    graph.done(*(end.op.number for end in ends))
+                    numbers = {end.op.number for end in ends}
+                    quick.running -= numbers
+                    slow.running -= numbers
+                    graph.done(*numbers)
         return Outcome(
             tuple(self._done),
             tuple((self._ops[number], why) for number, why in self._failed.items()),
@@ -238,6 +260,17 @@ class _Run:
                 self._world.remove(op.resource)
             case Act.RECORD:
                 pass
+
+
+def _asks_an_engine(op: Op) -> bool:
+    """Whether an op waits for a container: half a second, of which it does nothing itself."""
+    match op.resource:
+        case Decoy(container=content):
+            return bool(content)
+        case Custom(sandbox=sandbox):
+            return not sandbox
+        case _:
+            return False
 
 
 def _effect(op: Op) -> Effect:

@@ -24,6 +24,7 @@ from decnet.world.observe import Containers, View
 from decnet.world.processes import Processes
 from decnet.world.sandboxes import Sandboxes
 from decnet.world.shipping import Shipper
+from decnet.world.supervision import Coming
 
 if TYPE_CHECKING:
     from decnet.world.acts import Acts
@@ -180,6 +181,10 @@ class LinuxWorld:
         for sink in sinks:
             view.add(Sink(sink.name, sink.type, sink.target, sink.bundle))
         return sinks
+
+    def leave_to(self, supervisor: Coming) -> None:
+        """Have decoy processes started by a supervisor that may not listen yet."""
+        self._processes.leave_to(supervisor)
 
     @contextlib.contextmanager
     def expecting(self, resources: Iterable[Resource]) -> Iterator[None]:

@@ -19,6 +19,7 @@ from decnet.errors import WorldError
 from decnet.services.limits import Bounds
 from decnet.spec.resources import Service
 from decnet.world import bounds, cells, chronicle, names, spawn, supervision
+from decnet.world.supervision import Coming
 
 _ANSWER_SECONDS = {"list": 5.0, "serve": 30.0}
 _STOP_SECONDS = 60.0
@@ -48,6 +49,7 @@ class Processes:
         self._run_dir = run_dir
         self._events_dir = events_dir
         self._spawner = spawn.Spawner(network, run_dir, events_dir, program)
+        self._supervisor: Coming | None = None
         self._channels: dict[int, _Channel] = {}
         self._served: set[str] | None = None
         """Decoys that were served at the last look, or were given something since; None before a look."""
@@ -63,6 +65,10 @@ class Processes:
             with channel.lock:
                 channel.close()
         self._spawner.close()
+
+    def leave_to(self, supervisor: Coming) -> None:
+        """Have processes started by the supervisor from now on, which is waited for when the first one is."""
+        self._supervisor = supervisor
 
     def running(
         self, contained: Container[str] = (), *, to_end: bool = False
@@ -270,6 +276,8 @@ class Processes:
     def _connected(self, number: int, *, start: bool) -> socket.socket | None:
         connection = self._connect(number)
         if connection is None and start:
+            if self._supervisor:
+                self._supervisor.wait()
             if not supervision.start_process(self._run_dir, number):
                 self._spawner.spawn(number)
             connection = self._connect(number)

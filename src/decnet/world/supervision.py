@@ -15,8 +15,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,23 +124,64 @@ def start_process(run_dir: Path, number: int) -> bool:
     return told is not None
 
 
-def ensure(place: Place) -> None:
-    """Start the supervisor unless it runs, and wait until it answers. Raises `WorldError`."""
+class Coming:
+    """A supervisor that runs, or has been started and may not listen yet. Threads may share it."""
+
+    def __init__(self, place: Place, ready: int = -1) -> None:
+        """``ready`` is a pipe that it writes to when it listens, and whose other end closes when it has died."""
+        self._place = place
+        self._ready = ready
+        self._lock = threading.Lock()
+        self._told: bool | None = None
+
+    def wait(self) -> None:
+        """Return when it answers. Raises `WorldError` when it does not start."""
+        with self._lock:
+            if self._told is None:
+                self._told = self._answers()
+            if not self._told:
+                raise WorldError(
+                    f"the supervisor of {self._place.network} did not start",
+                    hint=f"its log: {self._place.run_dir / LOG}",
+                )
+
+    def _answers(self) -> bool:
+        deadline = time.monotonic() + _READY_SECONDS
+        if self._ready >= 0:
+            waiting = select.poll()
+            waiting.register(self._ready, select.POLLIN)
+            waiting.poll(_READY_SECONDS * 1000)
+        while status(self._place.run_dir) is None:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.02)
+        return True
+
+    def close(self) -> None:
+        """Let go of what tells that it is there."""
+        with self._lock:
+            if self._ready >= 0:
+                os.close(self._ready)
+                self._ready = -1
+
+
+@contextlib.contextmanager
+def beside(place: Place) -> Iterator[Coming]:
+    """Start the supervisor unless it runs, and go on: it takes half a second to listen. Raises `WorldError`."""
     if status(place.run_dir) is not None:
+        yield Coming(place)
         return
     spawn.prepare_folder(place.run_dir)
     systemd_run = shutil.which("systemd-run") if _BOOTED_BY_SYSTEMD.is_dir() else None
     if systemd_run:
         _start_unit(systemd_run, place)
-    else:
-        _start_detached(place)
-    deadline = time.monotonic() + _READY_SECONDS
-    while status(place.run_dir) is None:
-        if time.monotonic() > deadline:
-            raise WorldError(
-                f"the supervisor of {place.network} did not start", hint=f"its log: {place.run_dir / LOG}"
-            )
-        time.sleep(0.02)
+        yield Coming(place)
+        return
+    coming = Coming(place, _start_detached(place))
+    try:
+        yield coming
+    finally:
+        coming.close()
 
 
 def end(run_dir: Path, network: str) -> None:
@@ -231,7 +273,8 @@ def _start_unit(systemd_run: str, place: Place) -> None:
         )
 
 
-def _start_detached(place: Place) -> None:
+def _start_detached(place: Place) -> int:
+    """A process of its own; the pipe that it writes to when it listens."""
     log = os.open(
         place.run_dir / LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
     )
@@ -247,12 +290,10 @@ def _start_detached(place: Place) -> None:
             env={**spawn.ENVIRONMENT, **presence.variables()},
             start_new_session=True,
         )
-        os.close(told)
-        told = -1
-        waiting = select.poll()
-        waiting.register(ready, select.POLLIN)
-        waiting.poll(_READY_SECONDS * 1000)
+    except BaseException:  # whatever ends this, nobody else knows of the pipe; raised again
+        os.close(ready)
+        raise
     finally:
-        for fd in (log, ready, told):
-            if fd >= 0:
-                os.close(fd)
+        os.close(log)
+        os.close(told)
+    return ready

@@ -10,6 +10,7 @@ import contextlib
 import os
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +25,7 @@ from decnet.spec.resources import Decoy
 from decnet.world import names
 from decnet.world.docker import images, labels, networks
 from decnet.world.docker.engine import MAC_OF_ENDPOINT, Engine, explained
+from decnet.world.docker.presence import AT_ONCE
 
 COMMAND = ("sleep", "infinity")
 PERIOD = 100_000
@@ -84,8 +86,7 @@ def remove(engine: Engine, network: str, decoy: str) -> None:
 def remove_all(engine: Engine, network: str) -> None:
     """Take every container of a network away. Raises `WorldError`."""
     with explained(f"the containers of {network}"):
-        for there in _all(engine, network):
-            end(engine.client.containers.get(there["Id"]))
+        end_all(engine, [there["Id"] for there in _all(engine, network)])
 
 
 def every(engine: Engine, network: str) -> Iterator[Seen]:
@@ -279,3 +280,15 @@ def end(there: Handle) -> None:
             time.sleep(0.05)
         else:
             return
+
+
+def end_all(engine: Engine, ids: Iterable[str]) -> None:
+    """Remove containers, some at a time. What has gone meanwhile is gone."""
+
+    def one(id_: str) -> None:
+        with contextlib.suppress(NotFound):
+            end(engine.client.containers.get(id_))
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for _ in pool.map(one, ids):
+            pass

@@ -89,10 +89,10 @@ def remove(engine: Engine, network: str, decoy: str, name: str) -> None:
 def remove_all(engine: Engine, network: str, decoy: str = "") -> None:
     """Take every custom service of a network away, or of one decoy. Raises `WorldError`."""
     with explained(f"the custom services of {decoy or network}"):
-        for short in _all(engine, network):
-            if decoy in ("", short["Labels"].get(labels.CARRIER)):
-                with contextlib.suppress(NotFound):  # gone since it was listed
-                    containers.end(engine.client.containers.get(short["Id"]))
+        every_one = _all(engine, network)
+        containers.end_all(
+            engine, [one["Id"] for one in every_one if decoy in ("", one["Labels"].get(labels.CARRIER))]
+        )
 
 
 def every(engine: Engine, network: str) -> Iterator[Seen]:

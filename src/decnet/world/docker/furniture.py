@@ -23,7 +23,6 @@ from decnet.decoy.protocol import ServiceBundle
 from decnet.draw import Draw
 from decnet.services import Facts, personas
 from decnet.services.accounts import Credential
-from decnet.services.keys import ecdsa_key, ed25519_key, rsa_key
 from decnet.services.neighbours import settle
 from decnet.services.ssh import AuthMethod, Persona
 from decnet.world.docker.crypt import hashed
@@ -200,6 +199,12 @@ def _homes(people: tuple[_Person, ...], found: Found, when: _When) -> Iterator[E
 
 
 def _keys(bundle: ServiceBundle, when: _When) -> Iterator[Entry]:
+    from decnet.services.keys import (  # noqa: PLC0415 (0.1 s, for high interaction alone)
+        ecdsa_key,
+        ed25519_key,
+        rsa_key,
+    )
+
     made: tuple[tuple[str, Any], ...] = (
         ("rsa", rsa_key(bundle.seed, _PURPOSE, _RSA_BITS)),
         ("ecdsa", ecdsa_key(bundle.seed, _PURPOSE, ec.SECP256R1())),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
@@ -16,9 +15,6 @@ from decnet.world.docker.engine import Engine
 from decnet.world.docker.images import find
 from decnet.world.observe import Running
 
-_AT_ONCE = 2 * (os.cpu_count() or 1)
-"""Containers started at a time: an engine takes no more in, and the machine has other work."""
-
 
 class Docker:
     """Talks to the engine from the first call that needs it on. Threads may share it.
@@ -30,7 +26,6 @@ class Docker:
         self._network = network
         self._lock = threading.Lock()
         self._connected: Engine | None = None
-        self._turn = threading.BoundedSemaphore(_AT_ONCE)
         self._pids: dict[str, int] = {}
 
     def close(self) -> None:
@@ -51,8 +46,7 @@ class Docker:
         if content is None:
             raise WorldError(f"{decoy.id}: cannot be made without what its container is made of")
         made_of = container.decode(content)
-        with self._turn:
-            pid = containers.create(self._engine, self._network, decoy, made_of, names.uid(self._network))
+        pid = containers.create(self._engine, self._network, decoy, made_of, names.uid(self._network))
         self._pids[decoy.name] = pid
         namespaces.adopt(self._network, decoy.name, pid, prepare)
 

@@ -1,4 +1,4 @@
-"""Whether there may be an engine, told without the SDK, which takes 0.1 s to load."""
+"""What is known of an engine without the SDK, which takes 0.1 s to load: whether there may be one, and what it bears."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 
 SOCKET = Path("/var/run/docker.sock")
+AT_ONCE = 2 * (os.cpu_count() or 1)
+"""Containers made or removed at a time: an engine takes no more in, and the machine has other work."""
 _CONFIG = "~/.docker"
 _VARIABLES = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_CONFIG")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -50,6 +51,7 @@ def users(engine: Engine) -> Mapping[str, int]:
         return Counter(one["ImageID"] for one in engine.client.api.containers(all=True))
 
 
+@functools.lru_cache(maxsize=64)
 def environment(engine: Engine, image: str) -> tuple[str, ...]:
     """Names of the variables that an image, by id or tag, would give its containers beside PATH.
 
