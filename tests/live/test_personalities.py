@@ -109,7 +109,15 @@ def test_a_probe_with_a_wrong_checksum_gets_no_answer(attacker: Machine):
     assert re.findall(r"^(?:80|81)/tcp (\S+)", out, re.MULTILINE) == ["filtered", "filtered"]
 
 
-@pytest.mark.parametrize(("name", "state"), [("windows10", "closed"), ("linux-6", "open|filtered")])
+@pytest.mark.parametrize(
+    ("name", "state"),
+    [
+        ("windows10", "closed"),
+        ("vxworks", "closed"),
+        ("linux-6", "open|filtered"),
+        ("hp-laserjet", "open|filtered"),
+    ],
+)
 @pytest.mark.parametrize("scan_type", ["-sN", "-sF", "-sX"])
 def test_segments_without_a_connection_get_the_answer_of_the_system(attacker, name, state, scan_type):
     out = attacker.run("nmap", "-n", "-Pn", scan_type, "-p", "80", "--max-retries", "1", ADDRESS[name])
