@@ -10,14 +10,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.live.faces import ADDRESS, EXACT, NEAR, Faces, address6, answers, applied, chosen, label
+from tests.live.faces import ADDRESS, Faces, address6, answers, applied, chosen, label
 from tests.live.frames import Kernel, mac_of, malformed, own_mac, send
 from tests.live.lab import Lab, run
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(1800)]
 
 FRAMES = int(os.environ.get("DECNET_FRAMES", "500"))
-TARGETS = chosen(("windows10", "lwip"), (*EXACT, *NEAR))
+TARGETS = chosen(("windows10", "lwip"))
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def test_malformed_frames_do_no_harm(faces: Faces, name: str):
     assert received(faces.decoy(name).run("cat", "/proc/net/dev")) - received(before) >= FRAMES
     assert answers(faces.attacker, ADDRESS[name])
     assert answers(faces.attacker, address6(name))
-    assert name in NEAR or label(name) in faces.scanned(name)
+    assert label(name) in faces.scanned(name)
     assert kernel.complaints() == []
     assert faces.decnet.status(faces.network)[name]["state"] == "up"
 

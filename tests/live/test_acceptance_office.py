@@ -14,7 +14,7 @@ import pytest
 from decnet.catalog import load
 from decnet.world import names
 from tests.live.command import Command
-from tests.live.faces import NEAR, answers
+from tests.live.faces import answers
 from tests.live.lab import Lab, Machine, run
 from tests.live.test_acceptance_macvlan import systems
 
@@ -67,5 +67,5 @@ def missed(attacker: Machine, declared: dict[str, str], *ports: str) -> dict[str
     return {
         address: (name, seen.get(address, ""))
         for address, name in declared.items()
-        if name not in NEAR and load().oses[name].nmap_label not in seen.get(address, "")
+        if load().oses[name].nmap_label not in seen.get(address, "")
     }

@@ -16,15 +16,25 @@ from decnet import stack
 from decnet.catalog import load
 from decnet.stack import shipped
 from decnet.world import Decoy, Driver, Lan, Link, Stack, bpf, filters, names
-from tests.live.faces import ADDRESS, EXACT, NEAR, Faces, answers, applied, chosen, inside, label
+from tests.live.faces import ADDRESS, EXACT, Faces, answers, applied, chosen, inside, label
 from tests.live.lab import Lab, Machine, run
 from tests.live.worlds import opened
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
 
 CONNECTED = chosen(
-    ("linux-6", "windows7", "windows10", "freebsd", "openbsd", "macos", "cisco-ios", "lwip", *NEAR),
-    (*EXACT, *NEAR),
+    (
+        "linux-6",
+        "windows7",
+        "windows10",
+        "freebsd",
+        "openbsd",
+        "macos",
+        "cisco-ios",
+        "lwip",
+        "vxworks",
+        "hp-laserjet",
+    )
 )
 MEGABYTES = int(os.environ.get("DECNET_MEGABYTES", "8"))
 
@@ -99,7 +109,15 @@ def test_a_probe_with_a_wrong_checksum_gets_no_answer(attacker: Machine):
     assert re.findall(r"^(?:80|81)/tcp (\S+)", out, re.MULTILINE) == ["filtered", "filtered"]
 
 
-@pytest.mark.parametrize(("name", "state"), [("windows10", "closed"), ("linux-6", "open|filtered")])
+@pytest.mark.parametrize(
+    ("name", "state"),
+    [
+        ("windows10", "closed"),
+        ("vxworks", "closed"),
+        ("linux-6", "open|filtered"),
+        ("hp-laserjet", "open|filtered"),
+    ],
+)
 @pytest.mark.parametrize("scan_type", ["-sN", "-sF", "-sX"])
 def test_segments_without_a_connection_get_the_answer_of_the_system(attacker, name, state, scan_type):
     out = attacker.run("nmap", "-n", "-Pn", scan_type, "-p", "80", "--max-retries", "1", ADDRESS[name])

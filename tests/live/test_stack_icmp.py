@@ -17,7 +17,7 @@ from tests.live.lab import Lab, Machine, eventually
 
 pytestmark = pytest.mark.live
 
-SYSTEMS = ("windows10", "freebsd", "cisco-ios", "linux-6")
+SYSTEMS = ("windows10", "freebsd", "cisco-ios", "linux-6", "vxworks", "hp-laserjet")
 ADDRESS = {name: f"198.51.100.{20 + number}" for number, name in enumerate(SYSTEMS)}
 LENGTHS = (8, 100, 465, 500, 512, 513, 700, 1100, 1472)
 ECHO_REPLY, UNREACHABLE = 0, 3
@@ -103,3 +103,29 @@ def test_an_echo_is_answered_soundly(attacker: Machine, name: str, length: int):
     assert packet[28:] == asked[8:]
     ip = load().oses[name].personality.ip
     assert packet[8] == (ip.ttl_icmp or ip.ttl_tcp)
+
+
+@pytest.mark.parametrize(
+    ("name", "quoted_id", "has_ip_sum", "has_udp_sum"),
+    [
+        ("freebsd", b"\x10\x42", True, True),
+        ("vxworks", b"\x10\x42", False, True),
+        ("hp-laserjet", b"\x42\x10", False, False),
+    ],
+)
+def test_a_closed_port_quotes_as_the_system_does(
+    attacker: Machine, name: str, quoted_id: bytes, has_ip_sum: bool, has_udp_sum: bool
+):
+    udp = struct.pack("!HHHH", 40001, CLOSED, 8, 0)
+    source, target = (socket.inet_aton(one) for one in ("198.51.100.9", ADDRESS[name]))
+    udp_sum = struct.pack("!H", 0xFFFF ^ added(source + target + b"\0\x11\0\x08" + udp))
+    header = struct.pack("!BBHHHBBH", 0x45, 0, 28, 0x1042, 0, 64, socket.IPPROTO_UDP, 0) + source + target
+
+    def ask() -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as one:
+            one.sendto(header + udp[:6] + udp_sum, (ADDRESS[name], 0))
+
+    quoted = answer(attacker, ADDRESS[name], UNREACHABLE, ask)[28:]
+    assert quoted[4:6] == quoted_id
+    assert (quoted[10:12] != b"\0\0") == has_ip_sum
+    assert quoted[26:28] == (udp_sum if has_udp_sum else b"\0\0")

@@ -15,6 +15,7 @@ IPIDS = ("keep", "zero", "incr", "random-positive", "random", "broken")
 MODES = ("kernel", "drop", "reply", "as-syn")
 NUMBERS = ("zero", "ack", "seq", "next", "other")
 QUOTED = ("good", "zero", "bad")
+QUOTED_ID = (*QUOTED, "swapped")
 ANSWERED = ("no", "yes", "echo")
 _FLAGS = {"F": 0x01, "S": 0x02, "R": 0x04, "P": 0x08, "A": 0x10, "U": 0x20, "E": 0x40}
 _IPID = "`keep` is the kernel's, `incr` counts, `random-positive` counts in large steps, `broken` in the wrong byte order."
@@ -174,7 +175,7 @@ class U1Keys:
     mode: str = key("reply", "Nothing, this answer, or the kernel's.", choices=("kernel", "drop", "reply"))
     ipl: int = key(0, "Length of the whole packet at most; 0 is the kernel's.", minimum=0, maximum=576)
     df: bool = key(False, "Don't-fragment bit.")
-    rid: str = key("good", "IP-ID quoted.", choices=QUOTED)
+    rid: str = key("good", "IP-ID quoted; `swapped` has its bytes the wrong way round.", choices=QUOTED_ID)
     ripck: str = key("good", "IP checksum quoted.", choices=QUOTED)
     ruck: str = key("good", "UDP checksum quoted.", choices=QUOTED)
 

@@ -7,7 +7,7 @@ import hashlib
 import struct
 from ipaddress import ip_address
 
-from decnet.stack.keys import ANSWERED, IPIDS, MODES, NUMBERS, QUOTED, AnswerKeys, Personality, Window
+from decnet.stack.keys import ANSWERED, IPIDS, MODES, NUMBERS, QUOTED_ID, AnswerKeys, Personality, Window
 from decnet.stack.options import ABSENT, Options
 
 ANSWERS = ("t2", "t3", "t4", "t5", "t6", "t7", "null_open", "fin_open", "xmas_open")
@@ -73,7 +73,7 @@ def value(personality: Personality) -> bytes:
         setattr(made, f"ipid_{name}", IPIDS.index(getattr(ip, f"ipid_{name}")))
     made.ipid_shared = ip.ipid_shared
     made.u1_mode, made.u1_df, made.u1_length = MODES.index(u1.mode), u1.df, u1.ipl
-    made.u1_rid, made.u1_ripck, made.u1_ruck = map(QUOTED.index, (u1.rid, u1.ripck, u1.ruck))
+    made.u1_rid, made.u1_ripck, made.u1_ruck = map(QUOTED_ID.index, (u1.rid, u1.ripck, u1.ruck))
     made.ie_mode, made.ie_df = MODES.index(ie.mode), ANSWERED.index(ie.dfi)
     made.ie_code, made.ie_tos = (ANSWERED.index("echo") * (word == "echo") for word in (ie.cd, ie.tos))
     for place, name in enumerate(ANSWERS):

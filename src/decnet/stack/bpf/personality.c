@@ -813,7 +813,9 @@ INLINE int unreachable(struct seen *p)
 		p->v4.length = swap16(20 + size);
 	}
 	if (load(p->skb, p->l4 + 8, &quoted, sizeof(quoted)) >= 0 && quoted.version == 0x45) {
-		if (host->u1_rid != GOOD)
+		if (host->u1_rid == SWAPPED)
+			quoted.id = swap16(quoted.id);
+		else if (host->u1_rid != GOOD)
 			quoted.id = host->u1_rid == NULLED ? 0 : bad;
 		if (host->u1_ripck != GOOD)
 			quoted.check = host->u1_ripck == NULLED ? 0 : bad;

@@ -14,7 +14,7 @@ enum { NUMBER_ZERO, NUMBER_ACK, NUMBER_SEQ, NUMBER_NEXT, NUMBER_OTHER };	/* sequ
 enum { CONST, FLOOR_MSS, CEIL_MSS };				/* windows */
 enum { NO, YES, ECHO };						/* don't-fragment, code, tos of an answer */
 enum { T2, T3, T4, T5, T6, T7, NULL_OPEN, FIN_OPEN, XMAS_OPEN, ANSWERS };
-enum { GOOD, NULLED, BAD };					/* fields of a quoted packet */
+enum { GOOD, NULLED, BAD, SWAPPED };				/* fields of a quoted packet */
 
 /* Options of a SYN-ACK or SYN with the places of what is filled in; ABSENT is no such option. */
 struct greeting {
