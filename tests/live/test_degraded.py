@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import errno
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
@@ -18,6 +17,7 @@ from decnet.stack import program
 from decnet.world import bpf
 from tests.live.command import DECNET, Command
 from tests.live.lab import Lab, run
+from tests.live.refused import WHY, WithoutBpf
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(400)]
 
@@ -42,14 +42,6 @@ OBJECT = Path(str(resources.files(stack) / "bpf/personality.o"))
 BAD_READ = bytes.fromhex("6110fc7f00000000")
 """r0 = *(u32 *)(r1 + 32764): behind the end of what a program may read of its context."""
 REFUSED = "os fingerprint degraded: the kernel took no program: the verifier refused it: "
-NO_BPF = """
-import ctypes, errno, os, sys
-from decnet.decoy import seccomp
-ctypes.CDLL(None).prctl(38, 1, 0, 0, 0)
-seccomp.load(seccomp.library(), [seccomp.Rule("bpf", errno.EPERM)], otherwise=0)
-os.execv(sys.argv[1], sys.argv[1:])
-"""
-"""What SystemCallFilter=~bpf of a unit does, or a container's profile."""
 
 
 @contextmanager
@@ -65,22 +57,6 @@ def refused_object(folder: Path) -> Iterator[None]:
         yield
     finally:
         run("umount", str(OBJECT))
-
-
-@dataclasses.dataclass(frozen=True)
-class WithoutBpf(Command):
-    """The command where the kernel permits no bpf(2)."""
-
-    def start(self, *words: str | Path) -> subprocess.Popen[str]:
-        alone = ("--no-supervisor",) if words[0] == "apply" else ()
-        return subprocess.Popen(
-            [sys.executable, "-c", NO_BPF, DECNET, *map(str, words), *alone],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=self.environment,
-        )
 
 
 def told(decnet: Command, state: str) -> dict[str, list[str]]:
@@ -161,19 +137,15 @@ def test_a_kernel_that_permits_no_bpf_and_an_apply_where_it_does(lab: Lab, tmp_p
     file, state = tmp_path / "poor.ini", tmp_path / "state"
     file.write_text(NETWORK)
     poor, rich = WithoutBpf(state), Command(state, supervised=False)
-    why = (
-        "os fingerprint degraded: bpf(2) is not permitted: no CAP_BPF in the first user namespace, "
-        "a seccomp filter, or lockdown"
-    )
     poor("apply", file)
     assert answers()
-    assert f"{why} (desk, gate)" in poor("status", "poor", code=4)
-    assert told(poor, "degraded") == {"desk": [why], "gate": [why]}
+    assert f"{WHY} (desk, gate)" in poor("status", "poor", code=4)
+    assert told(poor, "degraded") == {"desk": [WHY], "gate": [WHY]}
 
     with refused_object(tmp_path):  # another reason is another event
         rich("apply", file)
         again = told(rich, "degraded")["desk"]
-    assert (again[0], again[1].startswith(REFUSED), len(again)) == (why, True, 2)
+    assert (again[0], again[1].startswith(REFUSED), len(again)) == (WHY, True, 2)
 
     rich("apply", "--limit", "desk", file)
     assert list(told(rich, "repaired")) == ["desk"]
