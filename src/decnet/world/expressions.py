@@ -22,7 +22,8 @@ WORDS = 8
 _NESTED = 0x8000
 _UPDATE = 1
 _REGISTER, _VERDICT = 1, 0
-_SHIFT_LEFT = 1
+_SHIFT_LEFT, _SHIFT_RIGHT = 1, 2
+_META_RANDOM, _META_TIME = 24, 30
 _TO_NETWORK = 1
 _TCP_OPTION = 1
 _TCP_RESET = 1
@@ -110,6 +111,16 @@ def load_mark() -> bytes:
     return _expression("meta", u32(1, _REGISTER) + u32(2, META_MARK))
 
 
+def is_marked(mask: bytes, value: bytes) -> bytes:
+    """Whether these bits of the packet's mark, as it is in memory, have this value."""
+    return load_mark() + _mask(mask) + compare(EQUAL, value)
+
+
+def flip(value: bytes) -> bytes:
+    """Turn these bits of the register around."""
+    return _mask(b"\xff" * len(value), value)
+
+
 def put_mark() -> bytes:
     """Mark the packet with what is in the register."""
     return _expression("meta", u32(2, META_MARK) + u32(3, _REGISTER))
@@ -125,9 +136,25 @@ def count(begin: int, modulus: int = 1 << 16) -> bytes:
     return _expression("numgen", u32(1, _REGISTER) + u32(2, modulus) + u32(3, 0) + u32(4, begin))
 
 
-def random(modulus: int = 1 << 16) -> bytes:
-    """A random number into the register."""
-    return _expression("numgen", u32(1, _REGISTER) + u32(2, modulus) + u32(3, 1) + u32(4, 0))
+def random() -> bytes:
+    """Four random bytes into the register."""
+    return _expression("meta", u32(1, _REGISTER) + u32(2, _META_RANDOM))
+
+
+def clock(shift: int) -> bytes:
+    """The host's clock in units of 2^``shift`` ns, as four bytes in network order, into the register (Linux 5.6).
+
+    A time is two words, the lower first, and a shift takes the higher first: of two times one behind the other the
+    middle is one.
+    """
+    first, last = WORDS + 1, WORDS + 2
+    made = b"".join(
+        _expression("meta", u32(1, register) + u32(2, _META_TIME)) for register in (WORDS, WORDS + 2)
+    )
+    by = nested(7, attribute(1, struct.pack("=I", shift)))
+    made += _expression("bitwise", u32(1, first) + u32(2, first) + u32(3, 8) + u32(6, _SHIFT_RIGHT) + by)
+    swap = u32(3, _TO_NETWORK) + u32(4, 4) + u32(5, 4)
+    return made + _expression("byteorder", u32(1, last) + u32(2, _REGISTER) + swap)
 
 
 def to_network() -> bytes:

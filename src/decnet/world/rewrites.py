@@ -43,6 +43,44 @@ _MSS_SEEN = (1452, 1448, 1440, 1420, 1400, 1380, 1360, 1300, 1240, 1200, 1024, 6
 _ZERO, _INCR, _STEPS, _RANDOM, _BROKEN = (IPIDS.index(one) for one in IPIDS[1:])
 
 
+class Probe(NamedTuple):
+    """One of nmap's six sequence probes: its window, length in words, where its time stamp is in the options, its MSS."""
+
+    window: int
+    words: int
+    stamp_at: int
+    mss: int
+    nibble: int
+    """What the sequence number of the answer begins with."""
+
+    @property
+    def mark(self) -> bytes:
+        """As one of a peer with this MSS, and one that is not of a number that a visitor says."""
+        return struct.pack(">HBB", self.mss, _PROBED, self.stamp_at)
+
+    def matches(self) -> tuple[bytes, ...]:
+        """Nobody else's segments have these windows with a time stamp of all ones."""
+        stamp = nf.field(nf.TRANSPORT, 20 + self.stamp_at, b"\x08\x0a\xff\xff\xff\xff")
+        window = nf.field(nf.TRANSPORT, _WINDOW, struct.pack(">H", self.window))
+        return _flags(_ALL, _SYN), window, _doff(self.words), stamp
+
+
+_PROBED = 0x51
+_PROBES = (
+    Probe(1, 10, 8, 1460, 0x0),
+    Probe(63, 10, 9, 1400, 0x2),
+    Probe(4, 10, 0, 640, 0x8),
+    Probe(4, 9, 2, 0, 0xA),
+    Probe(16, 10, 6, 536, 0x0),
+    Probe(512, 9, 6, 265, 0x2),
+)
+"""Steps of 2 and 6, by turns, of which 16 are all numbers: with what is random behind them, half a thousand million less
+or more than a thousand million on average. By what is asked and not by turns, so that two scanners see the same."""
+_STEP = 1 << 28
+_TICKS = {1000: 20, 250: 22, 200: 22, 100: 23, 10: 27}
+"""Ticks a second of the system → the power of two of nanoseconds that a scan takes for as many."""
+
+
 class Needs(NamedTuple):
     """Settings of the namespace that the rules count on."""
 
@@ -56,9 +94,17 @@ def table(name: str, packed: bytes, without: frozenset[str] = frozenset()) -> Ta
     chains = (
         Chain("input", NF_INET_LOCAL_IN),
         Chain("output", NF_INET_POST_ROUTING),
-        *map(Chain, ("hello", "reset", "icmp", "udp", "count", "count_icmp")),
+        *map(Chain, ("hello", "probed", "reset", "icmp", "udp", "count", "count_icmp")),
     )
-    every = (*_input(host), *_output(host), *_hello(host), *_reset(host), *_others(host), *_counts(host))
+    every = (
+        *_input(host),
+        *_output(host),
+        *_hello(host),
+        *_probed(host),
+        *_reset(host),
+        *_others(host),
+        *_counts(host),
+    )
     kept = (one for one in every if not any(nf.uses(b"".join(one.expressions), kind) for kind in without))
     return Table(name, (), chains, tuple(kept))
 
@@ -66,8 +112,8 @@ def table(name: str, packed: bytes, without: frozenset[str] = frozenset()) -> Ta
 def needs(packed: bytes) -> Needs:
     """What the rules of a value count on."""
     host = unpacked(packed)
-    marks = _echoes_df(host) or any(_marked(host))
-    return Needs(marks, accept=_wants_mss(host))
+    designed = host.isn_designed or host.stamp_hz
+    return Needs(_echoes_df(host) or bool(_marked(host)), bool(designed) or _wants_mss(host))
 
 
 def _input(host: Value) -> Iterator[Rule]:
@@ -82,6 +128,8 @@ def _input(host: Value) -> Iterator[Rule]:
         has_df = nf.field(nf.NETWORK, 6, b"\x40", mask=b"\x40")
         yield rule(*_four(), *asks, has_df, nf.constant(struct.pack("=I", 1)), nf.put_mark(), nf.accept())
     yield rule(nf.meta(nf.META_L4PROTO, bytes((_TCP,)), nf.NOT_EQUAL), nf.accept())
+    for probe in _PROBES:
+        yield rule(*probe.matches(), nf.constant(probe.mark), nf.put_mark(), nf.accept())
     if _wants_mss(host):
         yield rule(_flags(_SYN | _ACK | _RST, _SYN), nf.load_mss(), nf.put_mark())
     yield from (rule(*parts) for parts in _odd(host))
@@ -152,6 +200,8 @@ def _hello(host: Value) -> Iterator[Rule]:
         if host.mss_absent != host.mss:
             absent = nf.meta(nf.META_MARK, bytes(4))
             yield rule(answers, has_mss, absent, put_mss(struct.pack(">H", host.mss_absent)))
+    is_probed = nf.is_marked(b"\0\0\xff\0", bytes((0, 0, _PROBED, 0)))
+    yield rule(answers, is_probed, nf.jump("probed"))
     for features in range(_OWN):
         yield from (rule(answers, *parts) for parts in _greeted(host, features, host.greetings[features]))
     offers = nf.is_set(_FLAGS, _SYN | _ACK, _SYN)
@@ -162,6 +212,20 @@ def _hello(host: Value) -> Iterator[Rule]:
         yield rule(_df(set_=False))
     yield from (rule(answers, *parts) for parts in _ids(host.ipid_tcp, was=_ZERO))
     yield from (rule(nf.is_set(_FLAGS, _ACK, 0), *parts) for parts in _ids(host.ipid_syn))
+
+
+def _probed(host: Value) -> Iterator[Rule]:
+    """The SYN-ACK that nobody goes on from: sequence number and time stamp are those of the system."""
+    if host.isn_designed and host.isn_mean > 2 * _STEP:
+        yield Rule("probed", (nf.random(), nf.write(nf.TRANSPORT, _SEQ, 4, _TCP_SUM)))
+        own = host.counters[1] >> 28
+        for probe in _PROBES:
+            begin = nf.change(nf.TRANSPORT, _SEQ, 0x0FFF, (probe.nibble + own) % 16 << 12, _TCP_SUM)
+            yield Rule("probed", (nf.meta(nf.META_MARK, probe.mark), begin))
+    if host.stamp_hz in _TICKS:
+        has_stamp = nf.field(nf.TRANSPORT, _REST + 2, _STAMP)
+        now = nf.clock(_TICKS[host.stamp_hz]) + nf.flip(bytes((host.counters[1] >> 16 & 0xFF, 0, 0, 0)))
+        yield Rule("probed", (has_stamp, now, nf.write(nf.TRANSPORT, _REST + 4, 4, _TCP_SUM)))
 
 
 def _greeted(host: Value, features: int, greeting: Any) -> Iterator[tuple[bytes, ...]]:
@@ -185,14 +249,14 @@ def _laid_out(words: Sequence[bytes]) -> tuple[bytes, ...]:
     return _doff(6 + len(words)), *(nf.field(nf.TRANSPORT, _REST, word) for word in first)
 
 
-_SCALE, _STAMP, _TICKS, _ECHO = b"\1\3\3\0", b"\x08\x0a", b"value", b"echo"
+_SCALE, _STAMP, _VALUE, _ECHO = b"\1\3\3\0", b"\x08\x0a", b"value", b"echo"
 
 
 def _linux(features: int) -> list[bytes]:
     """The words behind the MSS that Linux writes: S,T or N,N,T or N,N,S, then N,W. Those of a run-time value stand for it."""
     words = []
     if features & 4:
-        words += [(b"\4\2" if features & 2 else b"\1\1") + _STAMP, _TICKS, _ECHO]
+        words += [(b"\4\2" if features & 2 else b"\1\1") + _STAMP, _VALUE, _ECHO]
     elif features & 2:
         words.append(b"\1\1\4\2")
     return [*words, _SCALE] if features & 1 else words
@@ -205,15 +269,15 @@ def _moved(theirs: Sequence[bytes], ours: Sequence[bytes], greeting: Any) -> byt
         wanted[(greeting.scale_at - 4) // 4] = _SCALE if (greeting.scale_at + 1) % 4 == 0 else b""
     if greeting.stamp_at != ABSENT:
         at = (greeting.stamp_at - 4) // 4
-        wanted[at : at + 2] = (_TICKS, _ECHO) if greeting.stamp_at % 4 == 0 else (b"", b"")
+        wanted[at : at + 2] = (_VALUE, _ECHO) if greeting.stamp_at % 4 == 0 else (b"", b"")
     if len(wanted) != len(theirs) or wanted == list(theirs) or not all(wanted):
         return b""
-    if greeting.options[0] != 2 or not {_TICKS, _SCALE} & set(wanted) <= set(theirs):
+    if greeting.options[0] != 2 or not {_VALUE, _SCALE} & set(wanted) <= set(theirs):
         return b""
     made = b""
     for number, word in enumerate(wanted):
         register = nf.WORDS + number
-        if word in (_SCALE, _TICKS, _ECHO):
+        if word in (_SCALE, _VALUE, _ECHO):
             made += nf.load(nf.TRANSPORT, _REST + 4 * theirs.index(word), 4, register)
         else:
             made += nf.constant(word, register)

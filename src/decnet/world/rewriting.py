@@ -22,7 +22,7 @@ OURS = Place(NFPROTO_INET, TABLE)
 _REFLECT = ("net.ipv4.fwmark_reflect", "net.ipv6.fwmark_reflect")
 _ACCEPT = ("net.ipv4.tcp_fwmark_accept",)
 _MODULES: Mapping[str, Sequence[bytes]] = {
-    "numgen": (expressions.random(),),
+    "numgen": (expressions.count(0),),
     "reject": (
         expressions.meta(expressions.META_L4PROTO, b"\x06"),
         expressions.reset(),
