@@ -94,7 +94,7 @@ def table(name: str, packed: bytes, without: frozenset[str] = frozenset()) -> Ta
     chains = (
         Chain("input", NF_INET_LOCAL_IN),
         Chain("output", NF_INET_POST_ROUTING),
-        *map(Chain, ("hello", "probed", "reset", "icmp", "udp", "count", "count_icmp")),
+        *map(Chain, ("greetings", "probed", "resets", "icmp_out", "udp_out", "ids", "ids_icmp")),
     )
     every = (
         *_input(host),
@@ -170,11 +170,11 @@ def _output(host: Value) -> Iterator[Rule]:
         return Rule("output", parts)
 
     yield rule(nf.meta(nf.META_OIF, _LOOPBACK), nf.accept())
-    yield rule(_protocol(_TCP), nf.is_set(_FLAGS, _RST, _RST), nf.jump("reset", back=False))
-    yield rule(_protocol(_TCP), nf.is_set(_FLAGS, _SYN, _SYN), nf.jump("hello", back=False))
+    yield rule(_protocol(_TCP), nf.is_set(_FLAGS, _RST, _RST), nf.jump("resets", back=False))
+    yield rule(_protocol(_TCP), nf.is_set(_FLAGS, _SYN, _SYN), nf.jump("greetings", back=False))
     yield rule(*_not_four())
-    yield rule(_protocol(_ICMP), nf.jump("icmp", back=False))
-    yield rule(_protocol(_UDP), nf.jump("udp", back=False))
+    yield rule(_protocol(_ICMP), nf.jump("icmp_out", back=False))
+    yield rule(_protocol(_UDP), nf.jump("udp_out", back=False))
     yield rule(nf.meta(nf.META_L4PROTO, bytes((_TCP,)), nf.NOT_EQUAL), nf.accept())
     if not host.df_tcp:
         yield rule(_df(set_=False))
@@ -185,7 +185,7 @@ def _hello(host: Value) -> Iterator[Rule]:
     """SYN-ACKs and SYNs: MSS, then options and window by what Linux has put in, which says what both sides can."""
 
     def rule(*parts: bytes) -> Rule:
-        return Rule("hello", parts)
+        return Rule("greetings", parts)
 
     def put_mss(value: bytes) -> bytes:
         return nf.constant(value + bytes(2)) + nf.write(nf.TRANSPORT, _MSS, 2, _TCP_SUM)
@@ -306,7 +306,7 @@ def _reset(host: Value) -> Iterator[Rule]:
     """Resets. Those without ACK answer a lone ACK (T4, T6), those with and a zero sequence number anything else."""
 
     def rule(*parts: bytes) -> Rule:
-        return Rule("reset", parts)
+        return Rule("resets", parts)
 
     lone, other = nf.is_set(_FLAGS, _RST | _ACK, _RST), nf.is_set(_FLAGS, _RST | _ACK, _RST | _ACK)
     to_nothing = nf.field(nf.TRANSPORT, _SEQ, bytes(4))
@@ -362,7 +362,7 @@ def _others(host: Value) -> Iterator[Rule]:
     """ICMP and UDP, of IPv4."""
 
     def rule(*parts: bytes) -> Rule:
-        return Rule("icmp", parts)
+        return Rule("icmp_out", parts)
 
     unreachable, reply = nf.field(nf.TRANSPORT, 0, b"\x03\x03"), nf.field(nf.TRANSPORT, 0, b"\x00")
     if host.u1_mode == MODES.index("drop"):
@@ -379,10 +379,10 @@ def _others(host: Value) -> Iterator[Rule]:
         yield rule(unreachable, _ttl(host.ttl_u1))
     yield from (rule(*parts) for parts in _ids(host.ipid_icmp, icmp=not host.ipid_shared))
     if host.ttl_udp != host.ttl_tcp:
-        yield Rule("udp", (_ttl(host.ttl_udp),))
+        yield Rule("udp_out", (_ttl(host.ttl_udp),))
     if not host.df_udp:
-        yield Rule("udp", (_df(set_=False),))
-    yield from (Rule("udp", parts) for parts in _ids(host.ipid_data))
+        yield Rule("udp_out", (_df(set_=False),))
+    yield from (Rule("udp_out", parts) for parts in _ids(host.ipid_data))
 
 
 def _quoted(host: Value) -> Iterator[tuple[bytes, ...]]:
@@ -413,7 +413,7 @@ def _counts(host: Value) -> Iterator[Rule]:
     """The counters of IP-IDs: one rule each, by which all comes that counts together."""
     rest = {host.ipid_tcp, host.ipid_closed, host.ipid_data, host.ipid_syn}
     alone = set() if host.ipid_shared else {host.ipid_icmp}
-    for chain, modes, begin in zip(("count", "count_icmp"), (rest, alone), host.counters, strict=True):
+    for chain, modes, begin in zip(("ids", "ids_icmp"), (rest, alone), host.counters, strict=True):
         for mode in sorted(modes & {_INCR, _BROKEN})[:1]:
             turned = nf.to_network() if mode == _INCR else b""
             yield Rule(chain, (nf.count(begin & 0xFFFF), turned, _put_id()))
@@ -427,7 +427,7 @@ def _ids(mode: int, *, was: int | None = None, icmp: bool = False) -> Iterator[t
         uncut = nf.field(nf.NETWORK, 6, b"\x40", mask=b"\x40")
         yield uncut, nf.constant(bytes(4)), _put_id()
     elif mode in (_INCR, _BROKEN):
-        yield (nf.jump("count_icmp" if icmp else "count"),)
+        yield (nf.jump("ids_icmp" if icmp else "ids"),)
     elif mode == _RANDOM:
         yield nf.random(), _put_id()
     elif mode == _STEPS:
