@@ -14,7 +14,7 @@ import pytest
 
 from decnet import stack
 from decnet.stack import program
-from decnet.world import bpf
+from decnet.world import bpf, rewriting
 from tests.live.command import DECNET, Command
 from tests.live.lab import Lab, run
 from tests.live.refused import WHY, WithoutBpf
@@ -87,6 +87,15 @@ def filters(decoy: str) -> list[str]:
     ]
 
 
+def rules(decoy: str) -> bool:
+    """Whether nftables stands in, and sees marks."""
+    inside = ("nsenter", f"--net=/run/netns/decnet:poor:{decoy}")
+    stands = rewriting.TABLE in run(*inside, "nft", "list", "tables")
+    marks = run(*inside, "sysctl", "-n", "net.ipv4.tcp_fwmark_accept").strip() == "1"
+    assert stands == marks
+    return stands
+
+
 def test_a_program_that_the_verifier_refuses(lab: Lab, tmp_path: Path):
     file, decnet = tmp_path / "poor.ini", Command(tmp_path / "state", supervised=False)
     file.write_text(NETWORK)
@@ -104,6 +113,8 @@ def test_a_program_that_the_verifier_refuses(lab: Lab, tmp_path: Path):
         decnet("apply", file)
         assert answers()
         assert not filters("desk")
+        assert rules("desk")
+        assert rules("gate")
         assert warning in (again := decnet("plan", file))
         assert "2 unchanged" in again
 
@@ -125,6 +136,7 @@ def test_a_program_that_the_verifier_refuses(lab: Lab, tmp_path: Path):
     for decoy, (cause,) in told(decnet, "repaired").items():
         assert "os fingerprint no longer degraded: the kernel took no program: the verifier" in cause
         assert len(filters(decoy)) == 2
+        assert not rules(decoy)
     status = decnet.json("status", "poor")
     assert [decoy["degraded"] for decoy in status["decoys"]] == ["", ""]
     assert status["detail"] == []

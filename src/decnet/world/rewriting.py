@@ -21,7 +21,7 @@ TABLE = "rewriting"
 OURS = Place(NFPROTO_INET, TABLE)
 _REFLECT = ("net.ipv4.fwmark_reflect", "net.ipv6.fwmark_reflect")
 _ACCEPT = ("net.ipv4.tcp_fwmark_accept",)
-_MODULES: Mapping[str, Sequence[bytes]] = {
+MODULES: Mapping[str, Sequence[bytes]] = {
     "numgen": (expressions.count(0),),
     "reject": (
         expressions.meta(expressions.META_L4PROTO, b"\x06"),
@@ -74,9 +74,9 @@ def unable() -> frozenset[str] | None:
 
     Raises PermissionError without CAP_SYS_ADMIN.
     """
-    if not _takes(rewrites.table(TABLE, value(Personality()), frozenset(_MODULES))):
+    if not _takes(rewrites.table(TABLE, value(Personality()), frozenset(MODULES))):
         return None
-    return frozenset(name for name, parts in _MODULES.items() if not _takes(_trial(parts)))
+    return frozenset(name for name, parts in MODULES.items() if not _takes(_trial(parts)))
 
 
 def words() -> str:
