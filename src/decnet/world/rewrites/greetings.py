@@ -31,6 +31,8 @@ _OWN = 8
 """The greeting of a host's own SYN."""
 _MSS_SEEN = (1452, 1448, 1440, 1420, 1400, 1380, 1360, 1300, 1240, 1200, 1024, 640, 536)
 """What peers announce, where a window is a multiple of it: rules can look a number up, and not divide."""
+_MSS_SIX = 1440
+"""Of an Ethernet over IPv6."""
 _SCALE, _STAMP, _VALUE, _ECHO = b"\1\3\3\0", b"\x08\x0a", b"value", b"echo"
 """Words of a run-time value stand for it."""
 
@@ -122,10 +124,12 @@ def _moved(theirs: Sequence[bytes], ours: Sequence[bytes], greeting: Any) -> byt
 
 
 def _windows(host: Value, greeting: Any) -> Iterator[tuple[bytes, ...]]:
-    """The windows at MSSs of peers that are smaller."""
+    """The windows at smaller MSSs, of peers and, over IPv6, of its own, in falling order: the last that fits counts."""
     for mss in (one for one in _MSS_SEEN if max(host.mss_least, 1) < one < host.mss):
-        is_it = nf.load_mark() + nf.compare(nf.EQUAL, struct.pack(">H", mss))
-        yield is_it, put_window(_multiple(greeting, mss))
+        said, size = struct.pack(">H", mss), put_window(_multiple(greeting, mss))
+        if mss == _MSS_SIX:
+            yield nf.field(nf.TRANSPORT, MSS, said), size
+        yield nf.load_mark() + nf.compare(nf.EQUAL, said), size
     if host.mss_least:
         smaller = nf.load_mark() + nf.compare(nf.NOT_EQUAL, bytes(2))
         smaller += nf.compare(nf.AT_MOST, struct.pack(">H", host.mss_least))

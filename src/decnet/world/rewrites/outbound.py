@@ -83,12 +83,17 @@ def resets(host: Value) -> Iterator[Rule]:
             yield rule(other, to_nothing, known, nf.write(nf.TRANSPORT, place, 4, TCP_SUM))
     if five.window and five.window == seven.window:
         yield rule(other, nf.field(nf.TRANSPORT, WINDOW, bytes(2)), put_window(five.window))
-    yield rule(*NOT_FOUR)
+    yield from (Rule("resets", parts) for parts in _reset_heads(host, lone, other))
+
+
+def _reset_heads(host: Value, lone: bytes, other: bytes) -> Iterator[tuple[bytes, ...]]:
+    yield NOT_FOUR
     if host.ttl_rst != host.ttl_tcp:
-        yield rule(put_ttl(host.ttl_rst))
-    if not answer.df:
-        yield rule(put_df(set_=False))
-    yield from (rule(*parts) for parts in ids(host.ipid_closed, was=ZERO))
+        yield (put_ttl(host.ttl_rst),)
+    for kind, name in ((lone, "t6"), (other, "t5")):
+        if not answer_of(host, name).df:
+            yield kind, put_df(set_=False)
+    yield from ids(host.ipid_closed, was=ZERO)
 
 
 def _lone(answer: Any) -> Iterator[tuple[bytes, ...]]:
