@@ -8,6 +8,7 @@ checksum right by the difference, as long as it begins at an even byte.
 
 from __future__ import annotations
 
+import functools
 import struct
 from ipaddress import IPv4Network, IPv6Network
 
@@ -30,13 +31,17 @@ _TCP_RESET = 1
 _WILDCARD = 2
 _INET_CHECKSUM = 1
 _ATTRIBUTE = struct.Struct("=HH")
+_KEPT = functools.lru_cache(maxsize=1024)
+"""A thousand decoys have the same few rules."""
 
 
+@_KEPT
 def meta(key: int, value: bytes, operator: int = EQUAL) -> bytes:
     """Compare a fact about the packet. ``value`` is in the host's byte order."""
     return _expression("meta", u32(1, _REGISTER) + u32(2, key)) + compare(operator, value)
 
 
+@_KEPT
 def field(base: int, offset: int, value: bytes, operator: int = EQUAL, mask: bytes = b"") -> bytes:
     """Compare bytes of the packet's network or transport header, masked where there is a mask."""
     masked = _mask(mask) if mask else b""
@@ -95,6 +100,7 @@ def known_to_a_socket() -> bytes:
     return _expression("socket", u32(1, _WILDCARD) + u32(2, _REGISTER))
 
 
+@_KEPT
 def load(base: int, offset: int, size: int, register: int = _REGISTER) -> bytes:
     """Bytes of a header into a register."""
     return _expression("payload", u32(1, register) + u32(2, base) + u32(3, offset) + u32(4, size))
@@ -126,6 +132,7 @@ def put_mark() -> bytes:
     return _expression("meta", u32(2, META_MARK) + u32(3, _REGISTER))
 
 
+@_KEPT
 def constant(value: bytes, register: int = _REGISTER) -> bytes:
     """A value into a register, of which it is to fill whole words."""
     return _expression("immediate", u32(1, register) + nested(2, attribute(1, value)))
@@ -170,6 +177,7 @@ def shift_left(bits: int) -> bytes:
     return _expression("bitwise", registers + u32(6, _SHIFT_LEFT) + by)
 
 
+@_KEPT
 def write(base: int, offset: int, size: int, checksum: int, register: int = _REGISTER) -> bytes:
     """The register's bytes into a header whose checksum is at an offset. ``offset`` is even, ``size`` too or 1.
 
@@ -181,6 +189,7 @@ def write(base: int, offset: int, size: int, checksum: int, register: int = _REG
     )
 
 
+@_KEPT
 def change(base: int, offset: int, mask: int, value: int, checksum: int) -> bytes:
     """Give bits of a two-byte field another value: those of ``mask`` are kept."""
     kept, fresh = mask.to_bytes(2, "big"), value.to_bytes(2, "big")

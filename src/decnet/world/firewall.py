@@ -22,7 +22,6 @@ from ipaddress import ip_network
 from decnet.world import expressions, namespaces, nftables, rewriting
 from decnet.world.expressions import TRANSPORT
 from decnet.world.nftables import (
-    NFPROTO_INET,
     AddressSet,
     Batch,
     Chain,
@@ -41,7 +40,6 @@ ALTERED = ("altered",)
 
 Egress = tuple[str, ...]
 
-_OURS = Place(NFPROTO_INET, TABLE)
 _LOOPBACK = 1
 _SYN, _SYN_ACK = b"\x02", b"\x12"
 _FLAGS = 13
@@ -62,8 +60,8 @@ def put(egress: Egress) -> None:
     kernel has no netfilter at all. 0.2 ms.
     """
     with FilterSocket() as filter_:
-        others = (one for one in filter_.tables() if one not in (_OURS, rewriting.OURS))
-        filter_.commit(_batch(egress, tuple(others)))
+        gone = tuple(one for one in filter_.tables() if one != rewriting.OURS)
+        filter_.commit(_batch(egress, gone))
 
 
 def look() -> bytes:
@@ -122,8 +120,8 @@ def _tried(egresses: frozenset[Egress]) -> Mapping[bytes, Egress]:
 
 
 @functools.lru_cache(maxsize=1024)
-def _batch(egress: Egress, others: tuple[Place, ...]) -> Batch:
-    return nftables.replacement(table(egress), others)
+def _batch(egress: Egress, gone: tuple[Place, ...]) -> Batch:
+    return nftables.replacement(table(egress), gone)
 
 
 def table(egress: Egress) -> Table:

@@ -34,6 +34,7 @@ _CHAIN_NAME = 3
 _SET_EVAL, _SET_TIMEOUT = 0x20, 0x10
 _HEADER = struct.Struct("=IHHII")
 _GENERIC = struct.Struct(">BBH")
+_HEAD = struct.Struct("=HH")
 _BUFFER = 1 << 16
 _ABSENT = (errno.EPROTONOSUPPORT, errno.EOPNOTSUPP, errno.EINVAL, errno.EAFNOSUPPORT)
 """What a kernel without nf_tables says to a look."""
@@ -123,14 +124,11 @@ class FilterSocket(Socket):
         between two looks (the generation, in the header of each message) is left out.
         """
         body = _GENERIC.pack(NFPROTO_UNSPEC, 0, 0)
-        chains, rules = self._dump(_GETCHAIN, body), self._dump(_GETRULE, body)
         found: dict[Place, Standing] = {}
-        for one in (*chains, *rules):
-            found.setdefault(_placed(one), Standing([], []))
-        for one in chains:
-            found[_placed(one)].chains.append(one[_GENERIC.size :])
-        for one in rules:
-            found[_placed(one)].rules.append(one[_GENERIC.size :])
+        for kind in (_GETCHAIN, _GETRULE):
+            for payload in self._dump(kind, body):
+                seen = found.setdefault(_placed(payload), Standing([], []))
+                (seen.chains if kind == _GETCHAIN else seen.rules).append(payload[_GENERIC.size :])
         return found
 
     def tables(self) -> list[Place]:
@@ -155,23 +153,23 @@ def present() -> dict[Place, Standing]:
 
 
 def replacement(table: Table, gone: Iterable[Place] = ()) -> Batch:
-    """The transaction after which this table is there as new, and those ``gone`` are not. Others stay as they are."""
-    own = _body(text(1, table.name))
+    """The transaction after which this table is there as new, and those ``gone`` are not. Others stay as they are.
+
+    A table of this name that is there has to be among them. Nothing is taken away that is not: after a removal the
+    kernel waits until no packet is on its way, 10 ms.
+    """
     return _batch(
         *((_DELTABLE, 0, _GENERIC.pack(one.family, 0, 0) + text(1, one.name)) for one in gone),
-        (_NEWTABLE, _CREATE, own),  # so that there is one to take away
-        (_DELTABLE, 0, own),
-        (_NEWTABLE, _CREATE, own),
+        (_NEWTABLE, _CREATE, _body(text(1, table.name))),
         *((_NEWSET, _CREATE, _set(table, number, one)) for number, one in enumerate(table.sets, 1)),
         *((_NEWCHAIN, _CREATE, _chain(table, chain)) for chain in table.chains),
         *((_NEWRULE, _CREATE | _APPEND, _rule(table, rule)) for rule in table.rules),
     )
 
 
-def removal(name: str) -> Batch:
-    """The transaction after which a table of ours is gone, or was not there."""
-    own = _body(text(1, name))
-    return _batch((_NEWTABLE, _CREATE, own), (_DELTABLE, 0, own))
+def removal(gone: Place) -> Batch:
+    """The transaction after which a table that is there is not."""
+    return _batch((_DELTABLE, 0, _GENERIC.pack(gone.family, 0, 0) + text(1, gone.name)))
 
 
 def addition(table: Table, chain: Chain) -> Batch:
@@ -203,16 +201,16 @@ def _batch(*messages: tuple[int, int, bytes]) -> Batch:
 
 
 def _placed(payload: bytes) -> Place:
-    """The table of a message: the first attribute of tables, chains and rules."""
-    return Place(
-        payload[0], dict(_attributes(payload[_GENERIC.size :]))[1].rstrip(b"\0").decode(errors="replace")
-    )
+    """The table of a message: its name is the first attribute of tables, chains and rules."""
+    size, _ = _HEAD.unpack_from(payload, _GENERIC.size)
+    name = payload[_GENERIC.size + _HEAD.size : _GENERIC.size + size]
+    return Place(payload[0], name.rstrip(b"\0").decode(errors="replace"))
 
 
 def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
     at = 0
     while at + 4 <= len(data):
-        size, kind = struct.unpack_from("=HH", data, at)
+        size, kind = _HEAD.unpack_from(data, at)
         yield kind & 0x3FFF, data[at + 4 : at + size]
         at += max((size + 3) & ~3, 4)
 

@@ -38,10 +38,11 @@ def put(packed: bytes, class_id: str, lacking: frozenset[str]) -> None:
     ``lacking`` is what `unable` says. Raises `NetlinkError`, and OSError for a setting.
     """
     made, needs = rewrites.table(TABLE, packed, lacking), rewrites.needs(packed)
-    for key in _settings(needs):
-        sysctls.write(key, "1")
+    wanted = _settings(needs)
+    for key in (*_REFLECT, *_ACCEPT):
+        sysctls.write(key, "1" if key in wanted else "0")
     with FilterSocket() as filter_:
-        filter_.commit(nftables.replacement(made))
+        filter_.commit(nftables.replacement(made, [one for one in filter_.tables() if one == OURS]))
         mark = _mark(class_id, needs, filter_.dump()[OURS])
         filter_.commit(nftables.addition(made, Chain(mark)))
 
@@ -50,7 +51,7 @@ def drop() -> None:
     """Take the rules out of this thread's namespace, and what they counted on, where there are any."""
     if OURS in nftables.present():
         with FilterSocket() as filter_:
-            filter_.commit(nftables.removal(TABLE))
+            filter_.commit(nftables.removal(OURS))
         for key in (*_REFLECT, *_ACCEPT):
             sysctls.write(key, "0")
 
