@@ -246,8 +246,8 @@ def test_every_checksum_of_what_is_rewritten_is_right(faces: Faces, name: str):
     frames = [one for one in heard(faces, name, visit) if IP in one or (IPv6 in one and TCP in one)]
     assert [one.summary() for one in frames if not is_whole(one)] == []
     kinds = {str(one[TCP].flags) for one in frames if TCP in one}
-    assert {"SA", "RA", "A"} <= kinds
-    assert len(frames) >= 30
+    assert {"SA", "A"} <= kinds
+    assert len(frames) >= 20
 
 
 @pytest.mark.parametrize("name", TARGETS)
