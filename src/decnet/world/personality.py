@@ -60,11 +60,8 @@ def bound(wanted: Stack, group: int) -> None:
 
 
 def drop(gone: Stack, group: int) -> None:
-    """Take the values of this thread's namespace out of the map; the filters go with the link."""
-    if not gone.personality:
-        return
-    if filters.obstacle():
-        rewriting.drop()
+    """Take the values of this thread's namespace out of the map; the filters go with the link, rules with the namespace."""
+    if not gone.personality or filters.obstacle():
         return
     with Socket() as kernel:
         ours = {seen.ifindex for seen in kernel.links() if seen.group == group}

@@ -41,7 +41,7 @@ def table(name: str, packed: bytes, without: frozenset[str] = frozenset()) -> Ta
     chains = (
         Chain("input", NF_INET_LOCAL_IN),
         Chain("output", NF_INET_POST_ROUTING),
-        *map(Chain, ("greetings", "probed", "resets", "icmp_out", "udp_out", "ids", "ids_icmp")),
+        *map(Chain, ("segments", "greetings", "probed", "resets", "icmp_out", "udp_out", "ids", "ids_icmp")),
     )
     every = (
         *inbound(host),

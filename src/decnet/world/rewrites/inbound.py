@@ -14,6 +14,7 @@ from decnet.world.rewrites.fields import (
     ACK_AT,
     ALL,
     FIN,
+    FLAGS,
     FOUR,
     ICMP,
     LOOPBACK,
@@ -46,12 +47,14 @@ def inbound(host: Value) -> Iterator[Rule]:
         has_df = nf.field(nf.NETWORK, 6, b"\x40", mask=b"\x40")
         yield rule(*FOUR, *asks, has_df, nf.constant(struct.pack("=I", 1)), nf.put_mark(), nf.accept())
     yield rule(nf.meta(nf.META_L4PROTO, bytes((TCP,)), nf.NOT_EQUAL), nf.accept())
+    marks = marked(host)
+    if not any(value & ACK for _, value, _ in marks):
+        yield rule(nf.is_set(FLAGS, ACK, ACK), nf.accept())
     for probe in PROBES if any(probed(host)) else ():
         yield rule(*probe.matches(), nf.constant(probe.mark), nf.put_mark(), nf.accept())
     if wants_mss(host):
         yield rule(has_flags(SYN | ACK | RST, SYN), nf.load_mss(), nf.put_mark())
     yield from (rule(*parts) for parts in _odd(host))
-    marks = marked(host)
     for mask, value, offset in marks:
         if value & SYN:  # an answer to a SYN that a socket takes is no reset
             yield rule(has_flags(mask, value), nf.known_to_a_socket(), nf.accept())

@@ -43,21 +43,22 @@ from decnet.world.rewrites.inbound import marked
 
 
 def outbound(host: Value) -> Iterator[Rule]:
-    """Where each packet goes on; what is left is segments of connections."""
+    """Where each packet goes on, the most frequent first, and segments of connections."""
 
     def rule(*parts: bytes) -> Rule:
         return Rule("output", parts)
 
     yield rule(nf.meta(nf.META_OIF, LOOPBACK), nf.accept())
+    yield rule(protocol(TCP), nf.is_set(FLAGS, RST | SYN, 0), nf.jump("segments", back=False))
     yield rule(protocol(TCP), nf.is_set(FLAGS, RST, RST), nf.jump("resets", back=False))
-    yield rule(protocol(TCP), nf.is_set(FLAGS, SYN, SYN), nf.jump("greetings", back=False))
+    yield rule(protocol(TCP), nf.jump("greetings", back=False))
     yield rule(*NOT_FOUR)
     yield rule(protocol(ICMP), nf.jump("icmp_out", back=False))
     yield rule(protocol(UDP), nf.jump("udp_out", back=False))
-    yield rule(nf.meta(nf.META_L4PROTO, bytes((TCP,)), nf.NOT_EQUAL), nf.accept())
+    yield Rule("segments", NOT_FOUR)
     if not host.df_tcp:
-        yield rule(put_df(set_=False))
-    yield from (rule(*parts) for parts in ids(host.ipid_data))
+        yield Rule("segments", (put_df(set_=False),))
+    yield from (Rule("segments", parts) for parts in ids(host.ipid_data))
 
 
 def resets(host: Value) -> Iterator[Rule]:
