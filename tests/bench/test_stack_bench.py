@@ -25,11 +25,12 @@ import pytest
 
 from decnet import stack
 from decnet.catalog import load
-from decnet.world import Decoy, Driver, Lan, Link, Stack, names
+from decnet.world import Decoy, Driver, Lan, Link, Stack, filters, names
 from decnet.world.linux import LinuxWorld
 from tests.live.command import Command
 from tests.live.faces import inside
 from tests.live.lab import Lab, Machine
+from tests.live.refused import WithoutBpf
 
 pytestmark = [pytest.mark.bench, pytest.mark.timeout(900)]
 
@@ -105,14 +106,18 @@ def turns(pairs: int) -> list[tuple[Turn, Turn]]:
     return found
 
 
+@pytest.mark.parametrize("command", [Command, WithoutBpf], ids=["programs", "rules"])
 @pytest.mark.parametrize("system", SYSTEMS)
-def test_connections_beside_an_untouched_namespace(lab: Lab, tmp_path: Path, system: str):
+def test_connections_beside_an_untouched_namespace(
+    lab: Lab, tmp_path: Path, system: str, command: type[Command]
+):
+    """``rules``: where the kernel takes no programs, and nftables rewrites."""
     file = tmp_path / "bench.ini"
     file.write_text(
         f"[general]\nname = bench\nnet = 198.51.100.0/24\nseed = bench\n[one]\nos = {system}\nip = {DRESSED}\n"
         "services = http\n"
     )
-    decnet = Command(tmp_path / "state", supervised=False)
+    decnet = command(tmp_path / "state", supervised=False)
     decnet("apply", "--yes", file)
     bridge = names.lan_interface("bench", "default")
     plain = lab.machine("plain", f"{PLAIN}/24", bridge=bridge)
@@ -123,7 +128,9 @@ def test_connections_beside_an_untouched_namespace(lab: Lab, tmp_path: Path, sys
     for machine in (plain, client):
         lab.unplug(machine)
     decnet("destroy", "--yes", "bench")
-    print(f"\n{system}, {ROUNDS} x {CONNECTS} connections of each; load {os.getloadavg()[0]:.1f}")
+    print(
+        f"\n{system} by {command.__name__}, {ROUNDS} x {CONNECTS} connections of each; load {os.getloadavg()[0]:.1f}"
+    )
     for name, value, promised in (("p50 of a connect, µs", "median", 1.2), ("connections/s", "rate", 0.9)):
         plain_ones, ours = ([getattr(pair[at], value) for pair in found] for at in (0, 1))
         ratio = statistics.median(one / floor for one, floor in zip(ours, plain_ones, strict=True))
@@ -140,8 +147,10 @@ def memory() -> int:
     return sum(found[name] for name in ("Slab", "Percpu", "VmallocUsed", "KernelStack"))
 
 
-def test_a_thousand_personalities_are_put_on_and_taken_off(lab: Lab):
+@pytest.mark.parametrize("obstacle", ["", "none is wanted here"], ids=["programs", "rules"])
+def test_a_thousand_personalities_are_put_on_and_taken_off(lab: Lab, monkeypatch, obstacle: str):
     """Promised: 2 ms a decoy. A link comes up with its personality where it gets one, else when it is made."""
+    monkeypatch.setattr(filters, "obstacle", lambda: obstacle)
     lan = Lan("default", Driver.BRIDGE, subnet="198.18.0.0/16", address="198.18.255.1/16")
     parent = names.lan_interface("bench", "default")
     packed = stack.value(load().oses["windows10"].personality)
@@ -177,7 +186,7 @@ def test_a_thousand_personalities_are_put_on_and_taken_off(lab: Lab):
                 world.remove_all()
             time.sleep(3)  # the kernel frees namespaces on one of the two cores
     print(
-        f"\n{DECOYS} personalities, ms a decoy on the clock (of the processor); load {os.getloadavg()[0]:.1f}"
+        f"\n{DECOYS} personalities by {'rules' if obstacle else 'programs'}, ms a decoy on the clock (of the processor); load {os.getloadavg()[0]:.1f}"
     )
     for at, name in enumerate(("namespace and link", "put on, link up", "taken off", "everything removed")):
         ours, floor = (

@@ -9,10 +9,11 @@ import os
 
 import pytest
 
-from decnet.world import names, scan
+from decnet.world import names, rewriting, scan
 from decnet.world.docker import containers
 from tests.live.faces import answers, inside
 from tests.live.lab import Machine
+from tests.live.refused import WithoutBpf
 
 pytestmark = [
     pytest.mark.docker,
@@ -53,3 +54,29 @@ def test_a_container_is_taken_for_its_system_by_the_programs_alone(decnet, engin
     decnet("apply", "--yes", "--no-supervisor", file)
     assert "Microsoft Windows 10" in scanned()
     lab.unplug(attacker)
+
+
+def test_a_container_is_taken_for_its_system_by_rules_where_the_kernel_takes_no_programs(
+    engine, lab, tmp_path
+):
+    file, decnet = tmp_path / "desk.ini", WithoutBpf(tmp_path / "state")
+    file.write_text(NETWORK)
+    decnet("apply", "--yes", file, timeout=200)
+    attacker = lab.machine("attacker", "198.51.100.9/24", bridge=names.lan_interface("boxes", "default"))
+    desk = Machine("decnet:boxes:desk")
+
+    def scanned() -> str:
+        assert answers(attacker, ADDRESS)
+        return "; ".join(inside(attacker, lambda: scan.operating_systems(ADDRESS, (80,))))
+
+    assert "filter" not in desk.run("tc", "filter", "show", "dev", "eth0", "egress")
+    assert "Microsoft Windows 10" in scanned()
+    desk.run("nft", "delete", "table", "inet", rewriting.TABLE)
+    assert decnet.status("boxes", code=4)["desk"]["detail"] == "TCP/IP personality is gone"
+    decnet("apply", "--yes", file)
+    assert "Microsoft Windows 10" in scanned()
+    engine.containers.get(containers.name("boxes", "desk")).restart(timeout=0)
+    decnet("apply", "--yes", file)
+    assert "Microsoft Windows 10" in scanned()
+    lab.unplug(attacker)
+    decnet("destroy", "--yes", "boxes")

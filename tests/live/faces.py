@@ -109,7 +109,13 @@ class Faces:
 
 @contextlib.contextmanager
 def applied(
-    lab: Lab, folder: Path, decoys: Iterable[str] = tuple(ADDRESS), *, network: str = "faces", more: str = ""
+    lab: Lab,
+    folder: Path,
+    decoys: Iterable[str] = tuple(ADDRESS),
+    *,
+    network: str = "faces",
+    more: str = "",
+    command: Callable[[Path], Command] = lambda state: Command(state, supervised=False),
 ) -> Iterator[Faces]:
     """A network of decoys named as their systems, at `ADDRESS`; ``more`` is of ``[general]``. On macvlan: ``lan0``."""
     file = folder / f"{network}.ini"
@@ -125,7 +131,7 @@ def applied(
     place = {"cable": "lan0"} if "macvlan" in more else {}
     if place:
         attacker = lab.machine("attacker", f"{ATTACKER}/24", **place)
-    decnet = Command(folder / "state", supervised=False)
+    decnet = command(folder / "state")
     decnet("apply", "--yes", file)
     if not place:
         bridge = names.lan_interface(network, "default")

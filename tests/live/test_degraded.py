@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import errno
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
@@ -15,9 +14,10 @@ import pytest
 
 from decnet import stack
 from decnet.stack import program
-from decnet.world import bpf
+from decnet.world import bpf, rewriting
 from tests.live.command import DECNET, Command
 from tests.live.lab import Lab, run
+from tests.live.refused import WHY, WithoutBpf
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(400)]
 
@@ -42,14 +42,6 @@ OBJECT = Path(str(resources.files(stack) / "bpf/personality.o"))
 BAD_READ = bytes.fromhex("6110fc7f00000000")
 """r0 = *(u32 *)(r1 + 32764): behind the end of what a program may read of its context."""
 REFUSED = "os fingerprint degraded: the kernel took no program: the verifier refused it: "
-NO_BPF = """
-import ctypes, errno, os, sys
-from decnet.decoy import seccomp
-ctypes.CDLL(None).prctl(38, 1, 0, 0, 0)
-seccomp.load(seccomp.library(), [seccomp.Rule("bpf", errno.EPERM)], otherwise=0)
-os.execv(sys.argv[1], sys.argv[1:])
-"""
-"""What SystemCallFilter=~bpf of a unit does, or a container's profile."""
 
 
 @contextmanager
@@ -65,22 +57,6 @@ def refused_object(folder: Path) -> Iterator[None]:
         yield
     finally:
         run("umount", str(OBJECT))
-
-
-@dataclasses.dataclass(frozen=True)
-class WithoutBpf(Command):
-    """The command where the kernel permits no bpf(2)."""
-
-    def start(self, *words: str | Path) -> subprocess.Popen[str]:
-        alone = ("--no-supervisor",) if words[0] == "apply" else ()
-        return subprocess.Popen(
-            [sys.executable, "-c", NO_BPF, DECNET, *map(str, words), *alone],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=self.environment,
-        )
 
 
 def told(decnet: Command, state: str) -> dict[str, list[str]]:
@@ -111,6 +87,15 @@ def filters(decoy: str) -> list[str]:
     ]
 
 
+def rules(decoy: str) -> bool:
+    """Whether nftables stands in, and sees marks."""
+    inside = ("nsenter", f"--net=/run/netns/decnet:poor:{decoy}")
+    stands = rewriting.TABLE in run(*inside, "nft", "list", "tables")
+    marks = run(*inside, "sysctl", "-n", "net.ipv4.tcp_fwmark_accept").strip() == "1"
+    assert stands == marks
+    return stands
+
+
 def test_a_program_that_the_verifier_refuses(lab: Lab, tmp_path: Path):
     file, decnet = tmp_path / "poor.ini", Command(tmp_path / "state", supervised=False)
     file.write_text(NETWORK)
@@ -128,6 +113,8 @@ def test_a_program_that_the_verifier_refuses(lab: Lab, tmp_path: Path):
         decnet("apply", file)
         assert answers()
         assert not filters("desk")
+        assert rules("desk")
+        assert rules("gate")
         assert warning in (again := decnet("plan", file))
         assert "2 unchanged" in again
 
@@ -149,6 +136,7 @@ def test_a_program_that_the_verifier_refuses(lab: Lab, tmp_path: Path):
     for decoy, (cause,) in told(decnet, "repaired").items():
         assert "os fingerprint no longer degraded: the kernel took no program: the verifier" in cause
         assert len(filters(decoy)) == 2
+        assert not rules(decoy)
     status = decnet.json("status", "poor")
     assert [decoy["degraded"] for decoy in status["decoys"]] == ["", ""]
     assert status["detail"] == []
@@ -161,19 +149,15 @@ def test_a_kernel_that_permits_no_bpf_and_an_apply_where_it_does(lab: Lab, tmp_p
     file, state = tmp_path / "poor.ini", tmp_path / "state"
     file.write_text(NETWORK)
     poor, rich = WithoutBpf(state), Command(state, supervised=False)
-    why = (
-        "os fingerprint degraded: bpf(2) is not permitted: no CAP_BPF in the first user namespace, "
-        "a seccomp filter, or lockdown"
-    )
     poor("apply", file)
     assert answers()
-    assert f"{why} (desk, gate)" in poor("status", "poor", code=4)
-    assert told(poor, "degraded") == {"desk": [why], "gate": [why]}
+    assert f"{WHY} (desk, gate)" in poor("status", "poor", code=4)
+    assert told(poor, "degraded") == {"desk": [WHY], "gate": [WHY]}
 
     with refused_object(tmp_path):  # another reason is another event
         rich("apply", file)
         again = told(rich, "degraded")["desk"]
-    assert (again[0], again[1].startswith(REFUSED), len(again)) == (why, True, 2)
+    assert (again[0], again[1].startswith(REFUSED), len(again)) == (WHY, True, 2)
 
     rich("apply", "--limit", "desk", file)
     assert list(told(rich, "repaired")) == ["desk"]

@@ -15,7 +15,7 @@ import pytest
 from decnet import stack
 from decnet.catalog import load
 from decnet.stack import shipped
-from decnet.world import Decoy, Driver, Lan, Link, Stack, bpf, filters, names
+from decnet.world import Decoy, Driver, Lan, Link, Stack, bpf, expressions, filters, names, rewriting
 from tests.live.faces import ADDRESS, EXACT, Faces, answers, applied, chosen, inside, label
 from tests.live.lab import Lab, Machine, run
 from tests.live.worlds import opened
@@ -206,8 +206,19 @@ def test_a_new_link_is_down_until_its_personality_is_in_place(lab: Lab):
         assert world.observe((lan, link, face)).resources[face.id] == face
 
 
-def test_a_machine_that_takes_no_program_has_decoys_that_answer_and_says_why(lab: Lab, monkeypatch):
+@pytest.mark.parametrize(
+    ("lacking", "words"),
+    [
+        (frozenset(), "rewritten by nftables"),
+        (frozenset({"numgen", "socket"}), "rewritten by nftables without numgen, socket"),
+        (None, "nor can nftables rewrite"),
+    ],
+)
+def test_a_machine_that_takes_no_program_has_decoys_that_rules_rewrite_as_far_as_it_can(
+    lab: Lab, monkeypatch, lacking: frozenset[str] | None, words: str
+):
     monkeypatch.setattr(filters, "obstacle", lambda: "kernel has no CONFIG_NET_CLS_BPF")
+    monkeypatch.setattr(rewriting, "unable", lambda: lacking)
     lan = Lan("default", Driver.BRIDGE, subnet="203.0.113.0/24", address="203.0.113.1/24")
     link = Link(
         "poor", "eth0", "default", Driver.BRIDGE, names.lan_interface("poor", "default"), "02:00:00:00:00:08",
@@ -215,11 +226,29 @@ def test_a_machine_that_takes_no_program_has_decoys_that_answer_and_says_why(lab
     )  # fmt: skip
     packed = stack.value(load().oses["windows10"].personality)
     face = Stack("poor", (("net.ipv4.ip_default_ttl", "128"),), f"{stack.class_id(packed):08x}")
+    decoy = Machine("decnet:poor:poor")
     with opened(lab, "poor") as world, world.expecting((lan, link, face)):
         for one in (lan, Decoy("poor"), link):
             world.create(one)
+        assert " DOWN " in decoy.run("ip", "link", "show", "eth0")
         world.create(face, packed)
         assert "ttl=128" in run("ping", "-c", "1", "-W", "2", "203.0.113.8")
+        rules = decoy.run("nft", "list", "table", "inet", rewriting.TABLE, check=False)
+        assert (rewriting.TABLE in rules, "numgen" in rules) == (lacking is not None, lacking == frozenset())
         observed = world.observe((lan, link, face))
-    assert observed.degraded == ("os fingerprint degraded: kernel has no CONFIG_NET_CLS_BPF",)
-    assert observed.resources[face.id] == face  # nothing that a repair could mend
+        assert observed.degraded == (f"os fingerprint degraded: kernel has no CONFIG_NET_CLS_BPF; {words}",)
+        assert observed.resources[face.id] == face  # nothing that a repair could mend
+        if lacking is not None:
+            decoy.run("nft", "flush", "table", "inet", rewriting.TABLE)
+            assert world.observe((lan, link, face)).resources[face.id] != face
+
+
+def test_what_a_kernel_has_of_nftables_is_tried(lab: Lab, monkeypatch):
+    """This one has all; of an expression that no kernel has, it is said."""
+    rewriting.unable.cache_clear()
+    assert rewriting.unable() == frozenset()
+    nothing = expressions.nested(1, expressions.text(1, "nonesuch") + expressions.nested(2, b""))
+    monkeypatch.setattr(rewriting, "MODULES", {**rewriting.MODULES, "nonesuch": (nothing,)})
+    rewriting.unable.cache_clear()
+    assert rewriting.words() == "rewritten by nftables without nonesuch"
+    rewriting.unable.cache_clear()

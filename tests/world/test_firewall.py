@@ -59,12 +59,12 @@ class Refusing:
 
 @pytest.mark.parametrize("number", [errno.EPROTONOSUPPORT, errno.EOPNOTSUPP])
 def test_a_kernel_without_nf_tables_has_no_rules(monkeypatch, number):
-    monkeypatch.setattr(firewall, "FilterSocket", Refusing(number))
+    monkeypatch.setattr(nftables, "FilterSocket", Refusing(number))
     assert firewall.look() == b""
 
 
 @pytest.mark.parametrize("number", [errno.ENOBUFS, errno.EPERM])
 def test_what_else_a_kernel_says_is_not_taken_for_that(monkeypatch, number):
-    monkeypatch.setattr(firewall, "FilterSocket", Refusing(number))
+    monkeypatch.setattr(nftables, "FilterSocket", Refusing(number))
     with pytest.raises(OSError, match="refused"):
         firewall.look()

@@ -1,16 +1,18 @@
 """TCP/IP personalities: what a profile says, as the programs in bpf/ read it. Touches no machine."""
 
 from decnet.stack.keys import Personality
-from decnet.stack.layout import begun, class_id, key, value
+from decnet.stack.layout import ANSWERS, Value, begun, class_id, key, unpacked, value
 from decnet.stack.options import Options
 from decnet.stack.program import Object, Program, linked, shipped
 from decnet.stack.settings import route_window, sysctls
 
 __all__ = [
+    "ANSWERS",
     "Object",
     "Options",
     "Personality",
     "Program",
+    "Value",
     "begun",
     "class_id",
     "key",
@@ -18,5 +20,6 @@ __all__ = [
     "route_window",
     "shipped",
     "sysctls",
+    "unpacked",
     "value",
 ]

@@ -30,7 +30,9 @@ class _Answer(ctypes.Structure):
     _fields_ = (*((name, _U8) for name in ("mode", "flags", "seq", "ack", "ttl", "df")), ("window", _U16))
 
 
-class _Value(ctypes.Structure):
+class Value(ctypes.Structure):
+    """What the programs read of a host; fields as in bpf/personality.h."""
+
     _fields_ = (
         *((name, _U32) for name in ("stamp_hz", "isn_mean", "isn_dev", "isn_gcd", "isn_tick")),
         *((name, _U16) for name in ("mss", "mss_absent", "mss_least")),
@@ -49,14 +51,14 @@ class _Value(ctypes.Structure):
     )
 
 
-SIZE = ctypes.sizeof(_Value)
+SIZE = ctypes.sizeof(Value)
 """Of a value of the map `personalities`."""
 
 
 def value(personality: Personality) -> bytes:
     """The map's value of a host that has this personality."""
     ip, tcp, u1, ie = personality.ip, personality.tcp, personality.u1, personality.ie
-    made = _Value()
+    made = Value()
     made.stamp_hz = tcp.ts_hz
     made.isn_designed = personality.isn.mode == "sequence"
     made.isn_mean, made.isn_dev, made.isn_gcd = personality.isn.mean, personality.isn.dev, personality.isn.gcd
@@ -85,13 +87,20 @@ def value(personality: Personality) -> bytes:
     return bytes(made)
 
 
+def unpacked(packed: bytes) -> Value:
+    """The fields of a value. Raises `ValueError` for bytes of another length."""
+    if len(packed) != SIZE:
+        raise ValueError(f"a personality has {SIZE} bytes, not {len(packed)}")
+    return Value.from_buffer_copy(packed)
+
+
 def begun(packed: bytes, who: str) -> bytes:
     """A value whose IP-IDs go on from where those of a host that is up for long might be, drawn from who it is.
 
     At zero, all that count would show that they were begun a moment ago, and together.
     """
-    counters = hashlib.blake2b(who.encode(), digest_size=_Value.counters.size).digest()
-    return packed[: _Value.counters.offset] + counters + packed[_Value.counters.offset + len(counters) :]
+    counters = hashlib.blake2b(who.encode(), digest_size=Value.counters.size).digest()
+    return packed[: Value.counters.offset] + counters + packed[Value.counters.offset + len(counters) :]
 
 
 def class_id(packed: bytes) -> int:

@@ -19,8 +19,18 @@ import struct
 from collections.abc import Iterable, Mapping
 from ipaddress import ip_network
 
-from decnet.world import namespaces, nftables
-from decnet.world.nftables import TRANSPORT, AddressSet, Batch, Chain, FilterSocket, Rule, Table
+from decnet.world import expressions, namespaces, nftables, rewriting
+from decnet.world.expressions import TRANSPORT
+from decnet.world.nftables import (
+    AddressSet,
+    Batch,
+    Chain,
+    FilterSocket,
+    Place,
+    Rule,
+    Standing,
+    Table,
+)
 from decnet.world.sockets import MARK
 
 TABLE = "containment"
@@ -30,8 +40,6 @@ ALTERED = ("altered",)
 
 Egress = tuple[str, ...]
 
-_ABSENT = (errno.EPROTONOSUPPORT, errno.EOPNOTSUPP, errno.EINVAL, errno.EAFNOSUPPORT)
-"""What a kernel without nf_tables says to a look."""
 _LOOPBACK = 1
 _SYN, _SYN_ACK = b"\x02", b"\x12"
 _FLAGS = 13
@@ -46,25 +54,28 @@ solicitation and advertisement (4861): without the last two nobody finds the dec
 
 
 def put(egress: Egress) -> None:
-    """Replace all rules of this thread's namespace, in one transaction: no packet sees none, or half of them.
+    """Replace the rules of this thread's namespace, in one transaction: no packet sees none, or half of them.
 
-    Raises `NetlinkError`, and OSError where the kernel has no netfilter at all. 0.2 ms.
+    Those of others go; a personality's (`decnet.world.rewriting`) stay. Raises `NetlinkError`, and OSError where the
+    kernel has no netfilter at all. 0.2 ms.
     """
     with FilterSocket() as filter_:
-        filter_.commit(_batch(egress))
+        gone = tuple(one for one in filter_.tables() if one != rewriting.OURS)
+        filter_.commit(_batch(egress, gone))
 
 
 def look() -> bytes:
     """The rules of this thread's namespace as they compare with `known`; empty when there are none. 0.1 ms."""
-    try:
-        with FilterSocket() as filter_:
-            return filter_.dump()
-    except OSError as error:
-        if error.errno in _ABSENT:
-            return b""
-        if error.errno == errno.EPERM:
-            raise PermissionError(errno.EPERM, error.strerror) from error
-        raise
+    return rules(nftables.present())
+
+
+def rules(standing: Mapping[Place, Standing]) -> bytes:
+    """Those of a look that are to be containment, or are nobody's that we know."""
+    return b"".join(
+        b"".join((bytes((place.family,)), *seen.chains, *seen.rules))
+        for place, seen in standing.items()
+        if place != rewriting.OURS
+    )
 
 
 def known(egresses: Iterable[Egress]) -> Mapping[bytes, Egress]:
@@ -109,8 +120,8 @@ def _tried(egresses: frozenset[Egress]) -> Mapping[bytes, Egress]:
 
 
 @functools.lru_cache(maxsize=1024)
-def _batch(egress: Egress) -> Batch:
-    return nftables.replacement(table(egress))
+def _batch(egress: Egress, gone: tuple[Place, ...]) -> Batch:
+    return nftables.replacement(table(egress), gone)
 
 
 def table(egress: Egress) -> Table:
@@ -118,21 +129,21 @@ def table(egress: Egress) -> Table:
     output = [
         (
             _protocol(socket.IPPROTO_TCP),
-            nftables.field(TRANSPORT, _FLAGS, _SYN, nftables.NOT_EQUAL, _SYN_ACK),
+            expressions.field(TRANSPORT, _FLAGS, _SYN, expressions.NOT_EQUAL, _SYN_ACK),
         ),
-        (nftables.meta(nftables.META_OIF, struct.pack("=I", _LOOPBACK)),),
+        (expressions.meta(expressions.META_OIF, struct.pack("=I", _LOOPBACK)),),
         (
             *_family(4, socket.IPPROTO_UDP),
-            nftables.is_remembered("answers4", address=16, size=4, port=2),
+            expressions.is_remembered("answers4", address=16, size=4, port=2),
         ),
         (
             *_family(6, socket.IPPROTO_UDP),
-            nftables.is_remembered("answers6", address=24, size=16, port=2),
+            expressions.is_remembered("answers6", address=24, size=16, port=2),
         ),
         *((_protocol(socket.IPPROTO_ICMP), _number(0, first, last, 1)) for first, last in _ICMP_ANSWERS),
         *((_protocol(_ICMPV6), _number(0, first, last, 1)) for first, last in _ICMPV6_ANSWERS),
         (_protocol(socket.IPPROTO_IGMP),),
-        (nftables.meta(nftables.META_MARK, struct.pack("=I", MARK)),),
+        (expressions.meta(expressions.META_MARK, struct.pack("=I", MARK)),),
         *map(_allowed, egress),
     ]
     return Table(
@@ -142,26 +153,26 @@ def table(egress: Egress) -> Table:
             AddressSet("answers6", nftables.KEY_ADDRESS6, ANSWER_SECONDS),
         ),
         chains=(
-            Chain("input", nftables.NF_INET_LOCAL_IN, nftables.NF_ACCEPT),
-            Chain("forward", nftables.NF_INET_FORWARD, nftables.NF_DROP),
-            Chain("output", nftables.NF_INET_LOCAL_OUT, nftables.NF_DROP),
+            Chain("input", nftables.NF_INET_LOCAL_IN, expressions.NF_ACCEPT),
+            Chain("forward", nftables.NF_INET_FORWARD, expressions.NF_DROP),
+            Chain("output", nftables.NF_INET_LOCAL_OUT, expressions.NF_DROP),
         ),
         rules=(
             Rule(
                 "input",
                 (
                     *_family(4, socket.IPPROTO_UDP),
-                    nftables.remember("answers4", address=12, size=4, port=0),
+                    expressions.remember("answers4", address=12, size=4, port=0),
                 ),
             ),
             Rule(
                 "input",
                 (
                     *_family(6, socket.IPPROTO_UDP),
-                    nftables.remember("answers6", address=8, size=16, port=0),
+                    expressions.remember("answers6", address=8, size=16, port=0),
                 ),
             ),
-            *(Rule("output", (*matches, nftables.accept())) for matches in output),
+            *(Rule("output", (*matches, expressions.accept())) for matches in output),
         ),
     )
 
@@ -172,7 +183,7 @@ def _allowed(item: str) -> tuple[bytes, ...]:
     network = ip_network(cidr)
     icmp = socket.IPPROTO_ICMP if network.version == 4 else _ICMPV6
     offset = 16 if network.version == 4 else 24
-    matches = (*_family(network.version, _PROTOCOLS.get(name, icmp)), nftables.within(offset, network))
+    matches = (*_family(network.version, _PROTOCOLS.get(name, icmp)), expressions.within(offset, network))
     if port == "*":
         return matches
     first, _, last = port.partition("-")
@@ -180,17 +191,17 @@ def _allowed(item: str) -> tuple[bytes, ...]:
 
 
 def _family(version: int, protocol: int) -> tuple[bytes, bytes]:
-    family = nftables.NFPROTO_IPV4 if version == 4 else nftables.NFPROTO_IPV6
-    return nftables.meta(nftables.META_NFPROTO, bytes((family,))), _protocol(protocol)
+    family = expressions.NFPROTO_IPV4 if version == 4 else expressions.NFPROTO_IPV6
+    return expressions.meta(expressions.META_NFPROTO, bytes((family,))), _protocol(protocol)
 
 
 def _protocol(number: int) -> bytes:
-    return nftables.meta(nftables.META_L4PROTO, bytes((number,)))
+    return expressions.meta(expressions.META_L4PROTO, bytes((number,)))
 
 
 def _number(offset: int, first: int, last: int, size: int) -> bytes:
     """A number of ``size`` bytes in the transport header: a port, or the type of an ICMP message."""
     low, high = first.to_bytes(size, "big"), last.to_bytes(size, "big")
     if first == last:
-        return nftables.field(TRANSPORT, offset, low)
-    return nftables.between(TRANSPORT, offset, low, high)
+        return expressions.field(TRANSPORT, offset, low)
+    return expressions.between(TRANSPORT, offset, low, high)

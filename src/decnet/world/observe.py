@@ -15,7 +15,17 @@ from typing import NamedTuple
 
 from decnet.services.limits import Bounds
 from decnet.spec.resources import Decoy, Driver, Id, Kind, Lan, Link, Resource, Service, Stack
-from decnet.world import filters, firewall, names, namespaces, ownership, refusal, sysctls
+from decnet.world import (
+    filters,
+    firewall,
+    names,
+    namespaces,
+    nftables,
+    ownership,
+    refusal,
+    rewriting,
+    sysctls,
+)
 from decnet.world.netlink import (
     DEFAULT,
     DEFAULT6,
@@ -39,7 +49,9 @@ class Inside(NamedTuple):
     routes: Sequence[RouteSeen]
     sysctls: tuple[tuple[str, str], ...]
     personality: str
-    """Class id of that on our link."""
+    """Class id of that on our link; empty where rules are beside the programs."""
+    rewriting: str
+    """Class id of that which rules stand in for."""
     window: int
     """Of our link's routes, where all have the same."""
     rules: bytes
@@ -103,18 +115,23 @@ def look(network: str, expected: Iterable[Resource], containers: Containers | No
     except PermissionError:
         view.unseen.append("links, TCP/IP settings and containment of decoys (needs CAP_SYS_ADMIN)")
         return view
+    rewritten: dict[str, str] = {}
     for decoy, inside in insides.items():
         carrier = running.get(decoy)
         view.add(_decoy(decoy, firewall.seen(inside.rules, rules), carrier))
         _see_links(view, host, decoy, inside, docker=carrier is not None and not carrier.lends)
         if Id(Kind.STACK, decoy) in view.expected:
             view.add(Stack(decoy, inside.sysctls, inside.personality, inside.window))
-    _see_degraded(view)
+            rewritten[decoy] = inside.rewriting
+    _see_degraded(view, rewritten)
     return view
 
 
-def _see_degraded(view: View) -> None:
-    """Where the machine can give nobody a personality, those that lack theirs are as they can be."""
+def _see_degraded(view: View, rewritten: Mapping[str, str]) -> None:
+    """Where the machine can give nobody a personality, those that lack theirs are as they can be with rules.
+
+    ``rewritten`` are the class ids of those that have them. Without rules where they can be had, it is gone.
+    """
     lacking = [
         one
         for one in view.expected.values()
@@ -123,10 +140,11 @@ def _see_degraded(view: View) -> None:
     why = filters.obstacle() if lacking else ""
     if not why:
         return
+    instead, possible = rewriting.words(), rewriting.unable() is not None
     for one in lacking:
-        view.lacking[one.decoy] = f"os fingerprint degraded: {why}"
+        view.lacking[one.decoy] = f"os fingerprint degraded: {why}; {instead}"
         found = view.resources.get(one.id)
-        if isinstance(found, Stack):
+        if isinstance(found, Stack) and (rewritten.get(one.decoy) == one.personality or not possible):
             view.add(dataclasses.replace(found, personality=one.personality))
 
 
@@ -161,11 +179,15 @@ def _inside(keys: Sequence[str], group: int) -> Inside:
         addresses, routes = kernel.addresses(socket.AF_UNSPEC), kernel.routes(socket.AF_UNSPEC)
         own = next((seen.ifindex for seen in links if seen.group == group), 0)
         personality = filters.attached(kernel, own) if own and keys else ""
+    standing = nftables.present()
+    if personality and rewriting.OURS in standing:
+        personality = ""
     windows = {route.window for route in routes if route.ifindex == own and ":" not in route.destination}
     values = ((key, sysctls.read(key)) for key in keys)
     settings = tuple((key, value) for key, value in values if value is not None)
     window = windows.pop() if len(windows) == 1 else 0
-    return Inside(links, addresses, routes, settings, personality, window, firewall.look())
+    rules, instead = firewall.rules(standing), rewriting.seen(standing)
+    return Inside(links, addresses, routes, settings, personality, instead, window, rules)
 
 
 def _asked(view: View, decoy: str) -> Sequence[str]:

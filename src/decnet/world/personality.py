@@ -1,6 +1,7 @@
 """Put a TCP/IP personality on a decoy's interface, inside its namespace. It outlives the process and goes with the link.
 
-One value for each of its addresses, two filters, and where the personality asks for it two routes.
+One value for each of its addresses, two filters, and where the personality asks for it two routes. Where the kernel
+takes no programs, a table of rules in place of the filters.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Iterable
 from decnet import stack
 from decnet.errors import WorldError
 from decnet.spec.resources import Stack
-from decnet.world import bpf, filters, messages
+from decnet.world import bpf, filters, messages, rewriting
 from decnet.world.netlink import DEFAULT, LinkSeen, Socket
 
 
@@ -26,23 +27,28 @@ def put(wanted: Stack, value: bytes | None, group: int, addresses: Iterable[str]
     """Give the interface of this thread's namespace that belongs to ``group`` its personality, in place of any other.
 
     ``addresses`` are those it will have, beside those it has. On an interface that is down it takes 1 ms, on one that is
-    up eight: the kernel waits until no packet is on its way (dev_deactivate). Where the machine cannot do it the decoy goes on with its sysctls, and `decnet.world.filters.obstacle` says why. Raises
-    `WorldError` without a ``value``, `NetlinkError`.
+    up eight: the kernel waits until no packet is on its way (dev_deactivate). Where the machine takes no programs, and
+    `decnet.world.filters.obstacle` says why, rules of nftables do what of it they can. Raises `WorldError` without a
+    ``value``, `NetlinkError`, OSError.
     """
     with Socket() as kernel:
         link = next((seen for seen in kernel.links() if seen.group == group), None)
         if link is None:
             return  # a namespace without a link answers nobody
-        if not wanted.personality or filters.obstacle():
+        if not wanted.personality:
             return
         if value is None:
             raise WorldError(f"{wanted.id}: no personality given")
+        if filters.obstacle():
+            _rewrite(wanted, stack.begun(value, f"{link.mac} {wanted.decoy}"))
+            return
         own = [one.address for one in kernel.addresses(socket.AF_UNSPEC) if one.ifindex == link.ifindex]
         class_id = int(wanted.personality, 16)
         loaded = _programs().loaded()
         for address in {*own, *addresses}:
             loaded.put(_key(class_id, address), stack.begun(value, f"{link.mac} {address}"))
         _attach(kernel, link, loaded, class_id)
+    rewriting.drop()
 
 
 def bound(wanted: Stack, group: int) -> None:
@@ -54,7 +60,7 @@ def bound(wanted: Stack, group: int) -> None:
 
 
 def drop(gone: Stack, group: int) -> None:
-    """Take the values of this thread's namespace out of the map; the filters go with the link."""
+    """Take the values of this thread's namespace out of the map; the filters go with the link, rules with the namespace."""
     if not gone.personality or filters.obstacle():
         return
     with Socket() as kernel:
@@ -63,6 +69,12 @@ def drop(gone: Stack, group: int) -> None:
     loaded = _programs().loaded()
     for one in addresses:
         loaded.drop(_key(int(gone.personality, 16), one))
+
+
+def _rewrite(wanted: Stack, value: bytes) -> None:
+    lacking = rewriting.unable()
+    if lacking is not None:
+        rewriting.put(value, wanted.personality, lacking)
 
 
 def _attach(kernel: Socket, link: LinkSeen, loaded: bpf.Loaded, class_id: int) -> None:
