@@ -64,6 +64,22 @@ def test_it_answers_at_the_address_of_its_decoy_and_may_do_nothing(engine, world
     assert "no-new-privileges" in host["SecurityOpt"]
 
 
+def test_what_it_is_shown_says_nothing_of_an_engine(engine, world):
+    decoy = build(world)
+    started(world)
+    for _ in range(2):
+        shown = handle(engine).exec_run("cat /etc/resolv.conf").output.splitlines()
+        assert [line for line in shown if not line.startswith(b"search ")] == [b"nameserver 198.51.100.1"]
+        for one in (handle(engine), engine.containers.get(containers.name(NETWORK, decoy.name))):
+            assert "No such file" in one.exec_run("ls /.dockerenv").output.decode()
+            root, system = one.exec_run("stat -c %Y / /usr").output.split()
+            assert root == system
+            assert one.exec_run("touch /word").exit_code != 0
+        engine.containers.get(containers.name(NETWORK, decoy.name)).restart(timeout=0)
+        build(world)
+        started(world)
+
+
 def test_limits_of_its_decoy_hold_where_it_is_the_only_service(engine, world):
     build(world)
     one, content = custom(bounds=Bounds(memory=200 << 20, cpu=0.5))

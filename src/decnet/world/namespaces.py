@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from decnet.errors import WorldError
-from decnet.world import names, sysctls
+from decnet.world import names, syscalls, sysctls
 from decnet.world.netlink import ONE_AT_A_TIME
 
 FOLDER = Path("/run/netns")
@@ -27,7 +27,6 @@ _MOUNTS = 8
 _CLONE_NEWNET = 0x4000_0000
 _MS_BIND, _MS_REC, _MS_SHARED = 0x1000, 0x4000, 0x10_0000
 _MNT_DETACH = 2
-_libc = ctypes.CDLL(None, use_errno=True)
 _folder_lock = threading.Lock()
 _quiet = (
     ("net.ipv6.conf.default.disable_ipv6", "1"),
@@ -39,19 +38,13 @@ _quiet = (
 T = TypeVar("T")
 
 
-def _call(name: str, *arguments: object) -> None:
-    if getattr(_libc, name)(*arguments) != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
-
-
 def _mount(source: str, target: str, flags: int) -> None:
-    _call("mount", source.encode(), target.encode(), b"none", ctypes.c_ulong(flags), None)
+    syscalls.named("mount", source.encode(), target.encode(), b"none", ctypes.c_ulong(flags), None)
 
 
 def enter(fd: int) -> None:
     """Move this thread into a namespace."""
-    _call("setns", fd, _CLONE_NEWNET)
+    syscalls.named("setns", fd, _CLONE_NEWNET)
 
 
 def in_thread(work: Callable[[], T]) -> T:
@@ -192,7 +185,7 @@ def create(network: str, decoy: str, prepare: Callable[[], None]) -> None:
 def _leave() -> None:
     """Move this thread into a new namespace."""
     with ONE_AT_A_TIME:
-        _call("unshare", _CLONE_NEWNET)
+        syscalls.named("unshare", _CLONE_NEWNET)
 
 
 def quieten() -> None:
@@ -238,7 +231,7 @@ def remove(network: str, decoy: str) -> None:
     """Take the name away; the kernel frees the namespace when nothing is left in it."""
     target = path(network, decoy)
     try:
-        _call("umount2", str(target).encode(), _MNT_DETACH)
+        syscalls.named("umount2", str(target).encode(), _MNT_DETACH)
     except OSError as error:
         if error.errno not in (errno.EINVAL, errno.ENOENT):  # not mounted, not there
             raise
@@ -286,5 +279,5 @@ def _tidy_folder() -> None:
             return
         with contextlib.suppress(OSError):
             for _ in range(_MOUNTS):
-                _call("umount2", str(FOLDER).encode(), 0)
+                syscalls.named("umount2", str(FOLDER).encode(), 0)
         FOLDER.rmdir()

@@ -9,19 +9,18 @@ before its list gets long. What a mount held of the kernel's memory goes with it
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import threading
 from collections.abc import Iterator
 
 from decnet.errors import WorldError
+from decnet.world import syscalls
 from decnet.world.netlink import ONE_AT_A_TIME
 
 _USES = 256
 """Of one mount: as long does the list get at most."""
 _FSOPEN, _FSCONFIG, _FSMOUNT = 430, 431, 432
 _FSOPEN_CLOEXEC, _FSCONFIG_CMD_CREATE, _FSMOUNT_CLOEXEC = 1, 6, 1
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 def read(key: str) -> str | None:
@@ -86,22 +85,14 @@ class _Proc:
 def _mount() -> int:
     """A new mount of /proc; the one that is there where the machine allows no other (a container may not)."""
     try:
-        context = _call(_FSOPEN, b"proc", _FSOPEN_CLOEXEC)
+        context = syscalls.numbered(_FSOPEN, b"proc", _FSOPEN_CLOEXEC)
         try:
-            _call(_FSCONFIG, context, _FSCONFIG_CMD_CREATE, None, None, 0)
-            return _call(_FSMOUNT, context, _FSMOUNT_CLOEXEC, 0)
+            syscalls.numbered(_FSCONFIG, context, _FSCONFIG_CMD_CREATE, None, None, 0)
+            return syscalls.numbered(_FSMOUNT, context, _FSMOUNT_CLOEXEC, 0)
         finally:
             os.close(context)
     except OSError:
         return os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-
-
-def _call(number: int, *arguments: object) -> int:
-    result = int(_libc.syscall(number, *arguments))
-    if result < 0:
-        error = ctypes.get_errno()
-        raise OSError(error, os.strerror(error))
-    return result
 
 
 _proc = _Proc()

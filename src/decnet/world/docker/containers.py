@@ -23,9 +23,10 @@ from decnet.services.limits import Bounds
 from decnet.spec.container import Container
 from decnet.spec.resources import Decoy
 from decnet.world import names
-from decnet.world.docker import images, labels, networks
+from decnet.world.docker import images, labels, networks, shown
 from decnet.world.docker.engine import MAC_OF_ENDPOINT, Engine, explained
 from decnet.world.docker.presence import AT_ONCE
+from decnet.world.docker.tidy import tidy
 
 COMMAND = ("sleep", "infinity")
 PERIOD = 100_000
@@ -61,18 +62,26 @@ def create(engine: Engine, network: str, decoy: Decoy, made_of: Container, user:
             there = None
         if there is None:
             there = _make(engine, network, decoy, made_of, user)
-            return _first_process(there, decoy)
-        state = there.attrs["State"]
-        if state["Running"] and made_of.lan and not is_plugged(state["Pid"]):
-            there.stop(timeout=0)  # another link would get another name, until it starts afresh
-            there.reload()
-        if state["Paused"]:
-            there.unpause()
-        if not there.attrs["State"]["Running"]:
-            _connect(engine, network, there, made_of)
-            there.start()
+        else:
+            _revive(engine, network, there, made_of)
+        pid = _first_process(there, decoy)
+        shown.put_resolver(there, made_of.domain, made_of.ip)
+        tidy(pid)
+        return pid
+
+
+def _revive(engine: Engine, network: str, there: Handle, made_of: Container) -> None:
+    """Have a container that can stay run, with its link."""
+    state = there.attrs["State"]
+    if state["Running"] and made_of.lan and not is_plugged(state["Pid"]):
+        there.stop(timeout=0)  # another link would get another name, until it starts afresh
         there.reload()
-        return _first_process(there, decoy)
+    if state["Paused"]:
+        there.unpause()
+    if not there.attrs["State"]["Running"]:
+        _connect(engine, network, there, made_of)
+        there.start()
+    there.reload()
 
 
 def remove(engine: Engine, network: str, decoy: str) -> None:

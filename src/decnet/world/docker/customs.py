@@ -20,6 +20,7 @@ from decnet.spec.resources import Custom
 from decnet.world import calls, namespaces
 from decnet.world.docker import containers, guests, labels
 from decnet.world.docker.engine import Engine, explained
+from decnet.world.docker.tidy import tidy
 
 _SECOND = 1_000_000_000
 _SETTLE_SECONDS = 0.6
@@ -59,9 +60,9 @@ def create(engine: Engine, network: str, custom: Custom, program: Program) -> No
         if program.guest:
             guests.address(carrier, program)
         _start(there, network, custom)
-        if program.guest:
-            guests.tidy(there)
-        else:
+        there.reload()
+        tidy(there.attrs["State"]["Pid"])
+        if not program.guest:
             bound(engine, network, custom)
         _see_it_live(there, custom)
 

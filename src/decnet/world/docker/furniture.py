@@ -104,16 +104,6 @@ def hosts(bundle: ServiceBundle) -> str:
     return settle(bundle.files[path], bundle.neighbours).decode() if path else "127.0.0.1\tlocalhost\n"
 
 
-def resolver(facts: Facts) -> str:
-    """``/etc/resolv.conf``: nothing of the host's own."""
-    search = f"search {facts.domain}\n" if facts.domain else ""
-    return f"{search}nameserver {_router(facts.ip)}\n"
-
-
-def _router(ip: str) -> str:
-    return f"{ip.rpartition('.')[0]}.1"
-
-
 class _When:
     """Dates of this machine, each a function of its own."""
 

@@ -19,9 +19,9 @@ from docker.types import LogConfig, Ulimit
 from decnet.decoy.protocol import ServiceBundle
 from decnet.errors import WorldError
 from decnet.spec.program import Program
-from decnet.world.docker import labels
+from decnet.world.docker import labels, shown
 from decnet.world.docker.engine import Engine
-from decnet.world.docker.furniture import Entry, Found, furniture, hosts, resolver
+from decnet.world.docker.furniture import Entry, Found, furniture, hosts
 
 CAPABILITIES = (
     "AUDIT_WRITE",
@@ -128,48 +128,8 @@ def bundle(program: Program) -> ServiceBundle:
 
 
 def address(carrier: Handle, program: Program) -> None:
-    """Say who is who in the network, in the files that the engine shows in every container of a namespace."""
-    facts = bundle(program).facts
-    for key, text in (
-        ("HostsPath", hosts(bundle(program))),
-        ("ResolvConfPath", resolver(facts)),
-    ):
-        path = carrier.attrs.get(key)
-        if path:
-            with contextlib.suppress(OSError):
-                _write_over(path, text.encode())
-
-
-def _write_over(path: str, content: bytes) -> None:
-    """Into the very file, which containers have mounted, and whose content may be a visitor's by now."""
-    fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-    try:
-        if os.pread(fd, len(content) + 1, 0) != content:
-            os.pwrite(fd, content, 0)
-            os.ftruncate(fd, len(content))
-    finally:
-        os.close(fd)
-
-
-def tidy(there: Handle) -> None:
-    """Take away what an engine puts into every container, from outside."""
-    there.reload()
-    pid = there.attrs["State"]["Pid"]
-    if not pid:
-        return
-    with contextlib.suppress(OSError):
-        root = os.open(f"/proc/{pid}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            before = os.fstat(root)
-            os.unlink(".dockerenv", dir_fd=root)
-            os.utime(f"/proc/self/fd/{root}", ns=(before.st_atime_ns, _of_the_system(root)))
-        finally:
-            os.close(root)
-
-
-def _of_the_system(root: int) -> int:
-    """A time of the file system itself: that of its /usr."""
-    return os.stat("usr", dir_fd=root, follow_symlinks=False).st_mtime_ns
+    """Say who is who in the network: as the decoy's other services have it."""
+    shown.put_hosts(carrier, hosts(bundle(program)))
 
 
 def _found(there: Handle) -> Found:
