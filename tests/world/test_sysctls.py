@@ -59,7 +59,7 @@ def test_where_no_mount_can_be_made_the_one_of_the_machine_does(monkeypatch):
         raise PermissionError
 
     monkeypatch.setattr(sysctls, "_proc", sysctls._Proc())
-    monkeypatch.setattr(sysctls, "_call", refused)
+    monkeypatch.setattr(sysctls.syscalls, "numbered", refused)
 
     def work() -> str | None:
         sysctls.write(TTL, "77")
