@@ -1,6 +1,6 @@
 """A container's TCP/IP personality: it is the programs that do it, and it is there again after the container starts anew.
 
-Takes half a minute, so with ``DECNET_PROFILES`` only; test_runtimes.py has a container scanned in every run.
+Takes minutes, so with ``DECNET_PROFILES`` only; test_runtimes.py has a container scanned in every run.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import pytest
 
 from decnet.world import names, rewriting, scan
 from decnet.world.docker import containers
-from tests.live.faces import answers, inside
+from tests.live.faces import ADDRESS as ADDRESSES
+from tests.live.faces import answers, applied, chosen, inside, label
 from tests.live.lab import Machine
 from tests.live.refused import WithoutBpf
 
@@ -54,6 +55,18 @@ def test_a_container_is_taken_for_its_system_by_the_programs_alone(decnet, engin
     decnet("apply", "--yes", "--no-supervisor", file)
     assert "Microsoft Windows 10" in scanned()
     lab.unplug(attacker)
+
+
+@pytest.mark.parametrize(
+    "general", ["", "driver = macvlan\ninterface = lan0\n"], ids=["on a bridge", "on macvlan"]
+)
+def test_every_system_in_a_container_is_taken_for_what_it_is(engine, image, lab, tmp_path, general):
+    systems = chosen(("windows10",))
+    with applied(lab, tmp_path, systems, network="boxes", runtime="docker", more=general) as faces:
+        assert len(engine.containers.list()) == len(systems)
+        missed = {name: seen for name in systems if label(name) not in (seen := faces.scanned(name))}
+        assert missed == {}
+        assert all(answers(faces.attacker, ADDRESSES[name]) for name in systems)
 
 
 def test_a_container_is_taken_for_its_system_by_rules_where_the_kernel_takes_no_programs(

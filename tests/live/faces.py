@@ -114,6 +114,7 @@ def applied(
     decoys: Iterable[str] = tuple(ADDRESS),
     *,
     network: str = "faces",
+    runtime: str = "netns",
     more: str = "",
     command: Callable[[Path], Command] = lambda state: Command(state, supervised=False),
 ) -> Iterator[Faces]:
@@ -125,7 +126,7 @@ def applied(
     )
     file.write_text(
         f"[general]\nname = {network}\nnet = 198.51.100.0/24\nnet6 = 2001:db8:5::/64\n"
-        f"runtime = netns\nseed = faces\n{more}\n{sections}",
+        f"runtime = {runtime}\nseed = faces\n{more}\n{sections}",
         "utf-8",
     )
     place = {"cable": "lan0"} if "macvlan" in more else {}
