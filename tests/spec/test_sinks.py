@@ -1,8 +1,10 @@
 """Sinks as a file declares them."""
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
+import nkeys
 import pytest
 
 from decnet import catalog, ini
@@ -240,6 +242,13 @@ def test_credentials_of_a_nats_user(tmp_path: Path, made: Callable[[], tuple[str
     assert isinstance(setting, NatsSetting)
     assert setting.credentials == content.encode()
     assert content[-20:].strip() not in repr(setting)
+
+
+def test_a_seed_with_the_letters_of_what_it_is_not(tmp_path: Path) -> None:
+    keys = (hashlib.sha256(str(number).encode()).digest() for number in range(20_000))
+    seeds = (nkeys.encode_seed(key, nkeys.PREFIX_BYTE_USER) for key in keys)
+    (tmp_path / "bus.creds").write_bytes(next(one for one in seeds if b"JWT" in one))
+    assert isinstance(of_nats(tmp_path, "credentials = bus.creds\n").setting, NatsSetting)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import nkeys  # type: ignore[import-untyped]  # it has no types
 
+_MARKED = "NATS USER JWT"
+"""Not ``JWT`` alone: one seed in 600 has these letters."""
 _JWT = re.compile(r"-----BEGIN NATS USER JWT-----\s+([A-Za-z0-9_.-]+)\s")
 _SEED = re.compile(r"(?:\A|-----BEGIN USER NKEY SEED-----)\s*(SU[A-Z2-7]{56})\s*(?:\Z|-)")
 
@@ -33,7 +35,7 @@ def read_credentials(content: bytes) -> Credentials:
     """What is in a file. Raises `ValueError`, without any of it in the words."""
     text = content.decode("ascii", "replace")
     jwt, seed = _JWT.search(text), _SEED.search(text)
-    if seed is None or ("JWT" in text and jwt is None):
+    if seed is None or (_MARKED in text and jwt is None):
         raise ValueError("holds neither a user's JWT with its nkey nor the seed of a user's nkey")
     if not _is_whole(seed[1]):
         raise ValueError("holds the seed of an nkey that was mistyped: its checksum is another")
