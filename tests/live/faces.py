@@ -120,8 +120,9 @@ def applied(
 ) -> Iterator[Faces]:
     """A network of decoys named as their systems, at `ADDRESS`; ``more`` is of ``[general]``. On macvlan: ``lan0``."""
     file = folder / f"{network}.ini"
+    image = "distro = debian\n" if runtime == "docker" else ""
     sections = "".join(
-        f"\n[{name}]\nos = {name}\nip = {ADDRESS[name]}\nip6 = {address6(name)}\nservices = http\n"
+        f"\n[{name}]\nos = {name}\n{image}ip = {ADDRESS[name]}\nip6 = {address6(name)}\nservices = http\n"
         for name in decoys
     )
     file.write_text(
