@@ -217,4 +217,5 @@ def test_every_command_of_the_tree_can_be_cut_short_or_written_out() -> None:
 
 def test_an_uptime_is_spelled_as_ios_does() -> None:
     assert uptime(0) == "0 minutes"
+    assert uptime(86400 * 2 + 3600 * 13) == "2 days, 13 hours, 0 minutes"
     assert uptime(86400 * 8 + 3600 + 60) == "1 week, 1 day, 1 hour, 1 minute"

@@ -41,12 +41,12 @@ def shown(screens: Mapping[str, str], name: str, facts: Facts, view: View) -> st
 
 
 def uptime(seconds: float) -> str:
-    """``5 weeks, 1 day, 3 hours, 12 minutes``."""
+    """``5 weeks, 1 day, 3 hours, 12 minutes``; on the hour too IOS names the minutes: ``13 hours, 0 minutes``."""
     left = int(seconds)
     words: list[str] = []
     for name, length in _UNITS:
         count, left = divmod(left, length)
-        if count or (name == "minute" and not words):
+        if count or name == "minute":
             words.append(f"{count} {name}{'' if count == 1 else 's'}")
     return ", ".join(words)
 
