@@ -23,8 +23,8 @@ from decnet.world.docker.presence import AT_ONCE
 
 PARALLELISM = 8
 _FLEETWIDE = (Kind.LAN, Kind.SINK)
-_GROUP_SECONDS = 0.02
-"""How long effects are gathered for one transaction while workers have enough to do."""
+_GROUP_SECONDS = 0.1
+"""How long effects are gathered for one transaction while nobody waits for it."""
 
 
 class Progress(StrEnum):
@@ -172,7 +172,7 @@ class _Run:
                 for op in begun:
                     pool.submit(self._act, op)
                 if running := len(quick.running) + len(slow.running):
-                    ends = list(self._gather(running, parallelism))
+                    ends = list(self._gather(running, parallelism, slow))
                     self._record(ends)
                     numbers = {end.op.number for end in ends}
                     quick.running -= numbers
@@ -210,16 +210,23 @@ class _Run:
         for op in begun:
             self._watch(Progress.STARTED, op, "")
 
-    def _gather(self, running: int, parallelism: int) -> Iterator[_End]:
-        """At least one end, and all there are; those of the next moment too, while no worker runs out of ops."""
+    def _gather(self, running: int, parallelism: int, slow: _Lane) -> Iterator[_End]:
+        """At least one end, and all there are; those of the next moment too, while nobody waits for what follows.
+
+        Workers have enough to do, or an engine has: it is given another container as soon as it has made one.
+        """
         deadline = time.monotonic() + _GROUP_SECONDS
-        yield self._ended.get()
+        room_for_one = not slow.waiting
+        end = self._ended.get()
+        yield end
         for left in range(running - 1, 0, -1):
-            patience = deadline - time.monotonic() if left > parallelism else 0.0
+            room_for_one = room_for_one or end.op.number in slow.running
+            patience = 0.0 if left <= parallelism and room_for_one else deadline - time.monotonic()
             try:
-                yield self._ended.get(block=patience > 0, timeout=max(0.0, patience))
+                end = self._ended.get(block=patience > 0, timeout=max(0.0, patience))
             except queue.Empty:
                 return
+            yield end
 
     def _record(self, ends: list[_End]) -> None:
         for end in ends:
@@ -276,4 +283,4 @@ def _asks_an_engine(op: Op) -> bool:
 def _effect(op: Op) -> Effect:
     if op.act is Act.REMOVE:
         return Effect(op.number, op.resource.id, None)
-    return Effect(op.number, op.resource.id, Saved(op.resource, op.span), op.content)
+    return Effect(op.number, op.resource.id, Saved(op.resource, op.span))  # its content came with the intent

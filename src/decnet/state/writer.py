@@ -25,6 +25,20 @@ OPEN = "intent"
 PLANNED = "planned"
 _READ_AT_ONCE = 64
 """Contents, of up to 30 KB each."""
+# What is written of every op; to build a statement takes longer than to write its rows.
+_NOTE = insert(schema.journal)
+_NOTE = _NOTE.on_conflict_do_update(set_={name: _NOTE.excluded[name] for name in ("state", "time")})
+_MARK = (
+    update(schema.journal)
+    .where(
+        schema.journal.c.network == bindparam("whose"),
+        schema.journal.c.serial == bindparam("run"),
+        schema.journal.c.op == bindparam("number"),
+    )
+    .values(state=bindparam("outcome"), reason=schema.journal.c.reason + bindparam("why"))
+)
+_SAVE = insert(schema.resource).prefix_with("OR REPLACE")
+_KEEP = insert(schema.blob).on_conflict_do_nothing()
 
 
 class Store:
@@ -111,9 +125,7 @@ class Store:
             }
             for entry in entries
         ]
-        noted = insert(schema.journal)
-        again = {"state": noted.excluded.state, "time": noted.excluded.time}
-        self._connection.execute(noted.on_conflict_do_update(set_=again), rows)
+        self._connection.execute(_NOTE, rows)
         # Before the act: of a run that is killed right after it, the state has the content all the same.
         self._keep((entry.resource, entry.content) for entry in entries)
 
@@ -189,7 +201,7 @@ class Store:
         gone = [str(effect.id) for effect in effects if effect.saved is None]
         self._keep((effect.saved.resource, effect.content) for effect in effects if effect.saved)
         if rows:
-            self._connection.execute(insert(table).prefix_with("OR REPLACE"), rows)
+            self._connection.execute(_SAVE, rows)
         if gone:
             statement = delete(table).where(table.c.network == self.network, table.c.id == bindparam("gone"))
             self._connection.execute(statement, [{"gone": id_} for id_ in gone])
@@ -201,30 +213,21 @@ class Store:
             if content is not None
         ]
         if blobs:
-            self._connection.execute(insert(schema.blob).on_conflict_do_nothing(), blobs)
+            self._connection.execute(_KEEP, blobs)
 
     def _mark(self, marks: Sequence[tuple[int, str, str]]) -> None:
-        table = schema.journal
-        if marks:
-            statement = (
-                update(table)
-                .where(
-                    table.c.network == self.network,
-                    table.c.serial == self._serial,
-                    table.c.op == bindparam("number"),
-                )
-                .values(
-                    state=bindparam("outcome"),
-                    reason=table.c.reason + bindparam("why"),
-                )
-            )
-            self._connection.execute(
-                statement,
-                [
-                    {"number": op, "outcome": outcome, "why": f": {why}" if why else ""}
-                    for op, outcome, why in marks
-                ],
-            )
+        rows = [
+            {
+                "whose": self.network,
+                "run": self._serial,
+                "number": op,
+                "outcome": outcome,
+                "why": f": {why}" if why else "",
+            }
+            for op, outcome, why in marks
+        ]
+        if rows:
+            self._connection.execute(_MARK, rows)
 
 
 class Contents(Mapping[str, bytes]):
