@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import ctypes
 import gc
 import logging
 import os
@@ -25,9 +26,9 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
-from decnet.decoy import cell, nursery, seccomp, view
+from decnet.decoy import nursery, seccomp, view
 from decnet.decoy.control import Control
 from decnet.decoy.fleet import Fleet, preload
 from decnet.decoy.loop import Loop
@@ -45,21 +46,26 @@ visitor waits. So a third of it at a time, three times as often; all there is as
 def main() -> None:
     """A decoy process, or with ``--nursery`` one that forks them."""
     options = _options()
+    gc.disable()  # what is loaded is no garbage: to look for some took a fifth of the time
     preload()
+    try:
+        library = seccomp.library()
+    except MissingCapability as error:
+        _give_up(error)
     if options.nursery >= 0:
         gc.freeze()
-        nursery.run(options.nursery, live)
+        nursery.run(options.nursery, lambda birth: live(birth, library))
     else:
-        live(Birth(options.network, options.uid, options.control_fd, options.events_fd, options.ready_fd))
+        live(
+            Birth(options.network, options.uid, options.control_fd, options.events_fd, options.ready_fd),
+            library,
+        )
 
 
-def live(birth: Birth) -> None:
+def live(birth: Birth, library: ctypes.CDLL) -> None:
     """See above. Ends with status 1 and a sentence when the machine does not let it shut itself in."""
     control = socket.socket(fileno=birth.control)
     try:
-        library = seccomp.library()
-        if birth.cell >= 0:
-            cell.enter(birth.cell, birth.groups)
         events = view.enter(birth.events, birth.uid)
         drop(birth.uid)
         control.listen(_BACKLOG)
@@ -67,10 +73,15 @@ def live(birth: Birth) -> None:
             runner.get_loop()
             gc.freeze()
             gc.set_threshold(*_COLLECT)
+            gc.enable()
             seccomp.load(library, seccomp.rules(events, os.getpid()))
             runner.run(_serve(birth, control, events))
     except MissingCapability as error:
-        sys.exit(f"{error.message} ({error.hint})")
+        _give_up(error)
+
+
+def _give_up(error: MissingCapability) -> NoReturn:
+    sys.exit(f"{error.message} ({error.hint})")
 
 
 async def _serve(birth: Birth, control: socket.socket, events: int) -> None:

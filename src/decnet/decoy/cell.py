@@ -1,6 +1,6 @@
-"""Moving into a container: its cgroups, whose limits hold from then on, and its process namespace.
+"""Moving into a container: its process namespace, and its cgroups, whose limits hold from then on.
 
-When the container ends, the kernel kills what is in its process namespace, this process too.
+When the container ends, the kernel kills what is in its process namespace, and so what was forked there.
 """
 
 from __future__ import annotations
@@ -8,25 +8,34 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 
-from decnet.decoy.kernel import call
+from decnet.decoy.kernel import call, refused
 
 _CLONE_NEWPID = 0x2000_0000
 
 
-def enter(namespace: int, groups: Iterable[int]) -> None:
-    """Go on as a child of the container's first process; the process that calls this ends, and never returns.
+def fork(home: int, namespace: int) -> int:
+    """Fork a process into a container; the answer is that of `os.fork`, here and there.
 
-    ``namespace`` is an open descriptor of the process namespace, ``groups`` of ``cgroup.procs`` files; all are closed.
-    Needs CAP_SYS_ADMIN, and no second thread.
+    ``home`` and ``namespace`` are open descriptors of this process's process namespace and of the container's. Who calls
+    setns(2) stays where it is: what it forks from then on is elsewhere. Needs CAP_SYS_ADMIN, and no second thread.
 
     Raises:
-        MissingCapability: the kernel refuses.
+        MissingCapability: the kernel refuses, or the container has ended.
     """
+    call("join the processes of its container", "setns", namespace, _CLONE_NEWPID)
+    pid = -1
+    try:
+        pid = os.fork()
+    except OSError as error:
+        raise refused("start among the processes of its container", error) from error
+    finally:
+        if pid != 0:
+            call("fork the next one elsewhere", "setns", home, _CLONE_NEWPID)
+    return pid
+
+
+def join(groups: Iterable[int]) -> None:
+    """Move this process into cgroups: open descriptors of their ``cgroup.procs``, which are closed. Raises OSError."""
     for group in groups:
         os.write(group, b"0")
         os.close(group)
-    call("join the processes of its container", "setns", namespace, _CLONE_NEWPID)
-    os.close(namespace)
-    if os.fork():  # a process stays where it is: only what it forks is in there (setns(2))
-        os._exit(0)
-    os.setsid()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes.util
 import importlib
 import os
 import socket
@@ -171,5 +172,10 @@ def preload() -> None:
     """Import every server module: after privileges are gone no file can be read any more."""
     # pycryptodome takes cffi where there is one, and a parser of C with it (1.3 MB), and else ctypes, which is here.
     sys.modules.setdefault("cffi", None)  # type: ignore[arg-type]
-    for kind in services().values():
-        importlib.import_module(kind.server)
+    # asyncssh looks for liboqs, with a compiler and a linker where there are some (0.1 s); what it would be for is ours.
+    search, ctypes.util.find_library = ctypes.util.find_library, lambda name: None  # noqa: ARG005
+    try:
+        for kind in services().values():
+            importlib.import_module(kind.server)
+    finally:
+        ctypes.util.find_library = search

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import getpass
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -43,11 +44,8 @@ def is_held(folder: Path, network: str) -> bool:
     except OSError:
         return False
     mark = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
-    return any(
-        words[1] == "FLOCK" and words[5] == mark
-        for line in Path("/proc/locks").read_text().splitlines()
-        if len(words := line.split()) > 5 and words[1] != "->"
-    )
+    held = re.compile(rf"^\d+: FLOCK .* {mark} ", re.MULTILINE)  # whoever waits has an arrow after the number
+    return bool(held.search(Path("/proc/locks").read_text()))
 
 
 @contextmanager

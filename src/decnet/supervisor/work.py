@@ -29,6 +29,8 @@ from decnet.world.supervision import Answer, Place, Question
 
 _LOOK_SECONDS = 0.5
 """How often it looks for what makes no sound: a process that came, a name that went."""
+_DEAF_SECONDS = 0.05
+"""After it heard a command at work: what that does in a moment is let go of together. It ends with a longer look."""
 _QUESTIONS = msgspec.json.Decoder(Question)
 _PULSES = 4
 """How often within the time from one full look to the next each process is asked whether it still answers."""
@@ -60,6 +62,7 @@ class Supervisor:
         self._tasks: set[asyncio.Task[None]] = set()
         self._shipper: watch.Presence | None = None
         self._docker: object = None
+        self._barred = time.time()
         self._sandboxes = Sandboxes(place.run_dir, self._heard)
         self._alone = False
 
@@ -74,8 +77,7 @@ class Supervisor:
             self._monitor = monitor
             control.setblocking(False)
             self._loop.add_reader(control, self._accept, control)
-            for one in monitor.sockets:
-                self._loop.add_reader(one, self._hear)
+            self._listen()
             self._watch_guard()
             self._look()
             self._say_ready()
@@ -151,8 +153,7 @@ class Supervisor:
             if number not in self._watches and number not in self._starting:
                 self._watch(number)
         self._sandboxes.look()
-        if self._docker is None and (cells.are_there(self._place.run_dir) or self._followers.logs):
-            self._docker = self._listen_to_docker()
+        self._look_for_containers()
         if self._shipper is None:
             connection = watch.connected(self._place.run_dir, shipping.SOCKET)
             self._shipper = watch.Presence(connection, self._shipper_ended) if connection else None
@@ -172,11 +173,21 @@ class Supervisor:
         for decoy in () if self._repairs.barred else self._followers.due():
             self._repairs.trigger(f"{decoy}: it is time for a reset")
 
-    def _listen_to_docker(self) -> object:
-        """An engine tells of containers that nobody's process is in, and sooner of those where one was."""
-        from decnet.world.docker.events import Listener  # noqa: PLC0415 (loads the SDK: most do without)
+    def _look_for_containers(self) -> None:
+        """An engine tells of containers that nobody's process is in, and sooner of those where one was.
 
-        return Listener(self._place.network, lambda text: self._loop.call_soon_threadsafe(self._heard, text))
+        While a command makes them nobody listens; what happens from when it was last seen at work is heard.
+        """
+        if self._repairs.barred:
+            self._barred = time.time()
+        elif self._docker is None and (cells.are_there(self._place.run_dir) or self._followers.logs):
+            from decnet.world.docker.events import Listener  # noqa: PLC0415 (loads the SDK: most do without)
+
+            self._docker = Listener(
+                self._place.network,
+                int(self._barred),
+                lambda text: self._loop.call_soon_threadsafe(self._heard, text),
+            )
 
     def _heard(self, text: str) -> None:
         if not self._repairs.barred:
@@ -259,9 +270,16 @@ class Supervisor:
             return str(error)
         return ""
 
+    def _listen(self) -> None:
+        for one in self._monitor.sockets:
+            self._loop.add_reader(one, self._hear)
+
     def _hear(self) -> None:
         if self._repairs.barred:
             self._monitor.skip()  # what a command does is its own to put right
+            for one in self._monitor.sockets:
+                self._loop.remove_reader(one)
+            self._loop.call_later(_DEAF_SECONDS, self._listen)
             return
         heard = {f"{one.decoy}: {one.text}" if one.decoy else one.text for one in self._monitor.heard()}
         if heard and not self._repairs.barred:

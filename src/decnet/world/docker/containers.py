@@ -11,6 +11,7 @@ import os
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -56,18 +57,26 @@ class Seen(NamedTuple):
 def create(engine: Engine, network: str, decoy: Decoy, made_of: Container, user: int) -> int:
     """Have a decoy's container run, made anew if it is of something else; its first process. Raises `WorldError`."""
     with explained(str(decoy.id)):
-        there = find(engine, network, decoy.name)
-        if there is not None and not _can_stay(engine, network, there, decoy, made_of):
-            there.remove(force=True, v=True)
-            there = None
-        if there is None:
-            there = _make(engine, network, decoy, made_of, user)
-        else:
-            _revive(engine, network, there, made_of)
+        there = _made(engine, network, decoy, made_of, user)
         pid = _first_process(there, decoy)
         shown.put_resolver(there, made_of.domain, made_of.ip)
         tidy(pid)
         return pid
+
+
+def _made(engine: Engine, network: str, decoy: Decoy, made_of: Container, user: int) -> Handle:
+    """A decoy's container that runs. The engine says if there is one already: as a rule there is not."""
+    try:
+        return _make(engine, network, decoy, made_of, user)
+    except APIError as error:
+        there = find(engine, network, decoy.name) if error.status_code == HTTPStatus.CONFLICT else None
+        if there is None:
+            raise
+    if _can_stay(engine, network, there, decoy, made_of):
+        _revive(engine, network, there, made_of)
+        return there
+    there.remove(force=True, v=True)
+    return _make(engine, network, decoy, made_of, user)
 
 
 def _revive(engine: Engine, network: str, there: Handle, made_of: Container) -> None:
@@ -193,27 +202,26 @@ def _make(engine: Engine, network: str, decoy: Decoy, made_of: Container, user: 
     image = made_of.image_id or made_of.tag
     own, of_endpoint = _mac(engine, made_of)
     endpoint = api.create_endpoint_config(ipv4_address=made_of.ip or None, mac_address=of_endpoint)
-    with explained(str(decoy.id)):
-        created = api.create_container(
-            image,
-            list(COMMAND),
-            name=name(network, decoy.name),
-            hostname=made_of.hostname,
-            domainname=made_of.domain or None,
-            user=f"{user}:{user}",
-            working_dir=_HOME,
-            entrypoint=[],
-            environment=list(images.environment(engine, image)),  # without a value: they are left out
-            labels={
-                labels.NETWORK: network,
-                labels.DECOY: decoy.name,
-                labels.CONTENT: decoy.container,
-            },
-            host_config=api.create_host_config(network_mode=lan, **_host(made_of)),
-            networking_config={"EndpointsConfig": {lan: endpoint}} if made_of.lan else None,
-            stop_signal="SIGKILL",
-            mac_address=own,
-        )
+    created = api.create_container(
+        image,
+        list(COMMAND),
+        name=name(network, decoy.name),
+        hostname=made_of.hostname,
+        domainname=made_of.domain or None,
+        user=f"{user}:{user}",
+        working_dir=_HOME,
+        entrypoint=[],
+        environment=list(images.environment(engine, image)),  # without a value: they are left out
+        labels={
+            labels.NETWORK: network,
+            labels.DECOY: decoy.name,
+            labels.CONTENT: decoy.container,
+        },
+        host_config=api.create_host_config(network_mode=lan, **_host(made_of)),
+        networking_config={"EndpointsConfig": {lan: endpoint}} if made_of.lan else None,
+        stop_signal="SIGKILL",
+        mac_address=own,
+    )
     api.start(created["Id"])
     found: Handle = engine.client.containers.get(created["Id"])
     return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import re
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any, Self
@@ -129,12 +130,28 @@ def _client(seconds: int, api: tuple[int, int]) -> docker.DockerClient:
     """A client of the engine; it connects when it is asked something."""
     asked = _endpoint()
     by_ssh = asked["base_url"].startswith("ssh://")
+    if by_ssh:
+        _load_ssh()
     client = docker.DockerClient(
         version="{}.{}".format(*api), timeout=seconds, use_ssh_client=by_ssh, **asked
     )
     # REQUESTS_CA_BUNDLE would take the place of DOCKER_CERT_PATH, and no proxy is asked for an engine of this host.
     client.api.trust_env = False
     return client
+
+
+def _load_ssh() -> None:
+    """Give the SDK what this package keeps it from loading. Raises `MissingCapability` where it is not installed."""
+    if sys.modules.get("paramiko", sys) is None:
+        del sys.modules["paramiko"]
+    try:
+        from docker.transport.sshconn import SSHHTTPAdapter  # noqa: PLC0415 (see there)
+    except ImportError:
+        raise MissingCapability(
+            "an engine behind SSH needs paramiko", hint="pip install 'docker[ssh]'"
+        ) from None
+    # where it would be, had it been loaded with the rest
+    docker.api.client.SSHHTTPAdapter = SSHHTTPAdapter  # type: ignore[attr-defined]
 
 
 def _endpoint() -> dict[str, Any]:

@@ -29,8 +29,11 @@ _AGAIN_SECONDS = 1.0
 class Listener:
     """Calls ``tell`` from a thread of its own, which waits for an engine that is away and tells when it is back."""
 
-    def __init__(self, network: str, tell: Callable[[str], object]) -> None:
+    def __init__(self, network: str, since: int, tell: Callable[[str], object]) -> None:
+        """What happened since (Unix seconds) is told too, but that containers were started."""
         self._network = network
+        self._since = since
+        self._began = time.time_ns()
         self._tell = tell
         threading.Thread(target=self._listen, name="docker events", daemon=True).start()
 
@@ -40,9 +43,11 @@ class Listener:
             with contextlib.suppress(*_AWAY), Engine() as engine:
                 if lost:
                     self._tell("the Docker Engine is back")
+                since = None if lost else self._since
                 lost = True
-                for event in engine.client.events(decode=True, filters={"type": list(_TOLD)}):
-                    if text := said(event, self._network):
+                for event in engine.client.events(since, decode=True, filters={"type": list(_TOLD)}):
+                    text = said(event, self._network)
+                    if text and not (event["Action"] == "start" and event["timeNano"] < self._began):
                         self._tell(text)
             time.sleep(_AGAIN_SECONDS)
 
