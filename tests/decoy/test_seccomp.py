@@ -17,7 +17,7 @@ from decnet.decoy import seccomp
 folder = os.open({folder!r}, os.O_RDONLY)
 other = os.open("/", os.O_RDONLY)
 lib = seccomp.library()
-seccomp.load(lib, seccomp.rules(folder, os.getpid()))
+seccomp.Filter(lib, seccomp.rules(folder, os.getpid())).load()
 def after():
     {code}
 try:
@@ -83,7 +83,7 @@ from pathlib import Path
 from decnet.decoy import seccomp
 from decnet.events import Event, EventType, FileSink, file, now
 folder = os.open({folder!r}, os.O_RDONLY)
-seccomp.load(seccomp.library(), seccomp.rules(folder, os.getpid()))
+seccomp.Filter(seccomp.library(), seccomp.rules(folder, os.getpid())).load()
 file.CHECK_SECONDS = 0.0
 sink = FileSink(folder, file.Rotation(bytes=2000, keep=2))
 for number in range(40):

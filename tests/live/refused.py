@@ -13,7 +13,7 @@ NO_BPF = """
 import ctypes, errno, os, sys
 from decnet.decoy import seccomp
 ctypes.CDLL(None).prctl(38, 1, 0, 0, 0)
-seccomp.load(seccomp.library(), [seccomp.Rule("bpf", errno.EPERM)], otherwise=0)
+seccomp.Filter(seccomp.library(), [seccomp.Rule("bpf", errno.EPERM)], otherwise=0).load()
 os.execv(sys.argv[1], sys.argv[1:])
 """
 """What SystemCallFilter=~bpf of a unit does, or a container's profile."""

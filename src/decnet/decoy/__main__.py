@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import ctypes
 import gc
 import logging
 import os
@@ -49,20 +48,20 @@ def main() -> None:
     gc.disable()  # what is loaded is no garbage: to look for some took a fifth of the time
     preload()
     try:
-        library = seccomp.library()
+        shut = seccomp.Filter(seccomp.library(), seccomp.COMMON)
     except MissingCapability as error:
         _give_up(error)
     if options.nursery >= 0:
         gc.freeze()
-        nursery.run(options.nursery, lambda birth: live(birth, library))
+        nursery.run(options.nursery, lambda birth: live(birth, shut))
     else:
         live(
             Birth(options.network, options.uid, options.control_fd, options.events_fd, options.ready_fd),
-            library,
+            shut,
         )
 
 
-def live(birth: Birth, library: ctypes.CDLL) -> None:
+def live(birth: Birth, shut: seccomp.Filter) -> None:
     """See above. Ends with status 1 and a sentence when the machine does not let it shut itself in."""
     control = socket.socket(fileno=birth.control)
     try:
@@ -74,7 +73,7 @@ def live(birth: Birth, library: ctypes.CDLL) -> None:
             gc.freeze()
             gc.set_threshold(*_COLLECT)
             gc.enable()
-            seccomp.load(library, seccomp.rules(events, os.getpid()))
+            shut.load(seccomp.own(events, os.getpid()))
             runner.run(_serve(birth, control, events))
     except MissingCapability as error:
         _give_up(error)

@@ -13,7 +13,7 @@ import errno
 import fcntl
 import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from decnet.errors import MissingCapability
@@ -106,23 +106,31 @@ class Rule(NamedTuple):
     where: tuple[Where, ...] = ()
 
 
-def rules(events: int, process: int) -> Iterable[Rule]:
-    """Everything that is not answered by EPERM.
+def rules(events: int, process: int) -> tuple[Rule, ...]:
+    """Everything that is not answered by EPERM, in the process that `own` is of."""
+    return (*COMMON, *own(events, process))
+
+
+def own(events: int, process: int) -> Iterator[Rule]:
+    """What each process has for itself.
 
     ``events`` is the descriptor of the one folder of the host, ``process`` its own number.
     """
-    yield from (Rule(name, 0) for name in ALWAYS)
-    yield from (Rule(name, errno.ENOSYS) for name in ABSENT)
-    for folder in (events, _AT_FDCWD):
-        yield Rule("openat", 0, (Where(0, folder),))
-    yield Rule("unlinkat", 0, (Where(0, _AT_FDCWD),))
+    yield Rule("openat", 0, (Where(0, events),))
     for name in ("renameat", "renameat2"):
         yield Rule(name, 0, (Where(0, events), Where(2, events)))
+    yield Rule("tgkill", 0, (Where(0, process),))
+
+
+def _common() -> Iterator[Rule]:
+    yield from (Rule(name, 0) for name in ALWAYS)
+    yield from (Rule(name, errno.ENOSYS) for name in ABSENT)
+    for name in ("openat", "unlinkat"):
+        yield Rule(name, 0, (Where(0, _AT_FDCWD),))
     for name in ("mmap", "mprotect"):
         yield Rule(name, 0, (Where(2, 0, _PROT_EXEC),))
     yield Rule("clone", 0, (Where(0, _CLONE_THREAD, _CLONE_THREAD | _CLONE_NEW),))
     yield Rule("setpriority", 0, (Where(0, os.PRIO_PROCESS), Where(1, 0)))  # the calling thread's own
-    yield Rule("tgkill", 0, (Where(0, process),))
     # A listening socket that is shut down could be connected by the first data: tcp(7), MSG_FASTOPEN.
     yield Rule("sendto", 0, (Where(3, 0, _MSG_FASTOPEN),))
     yield Rule("sendmsg", 0, (Where(2, 0, _MSG_FASTOPEN),))
@@ -132,6 +140,10 @@ def rules(events: int, process: int) -> Iterable[Rule]:
     yield from (Rule("ioctl", 0, (Where(1, request),)) for request in IOCTL)
     yield Rule("prctl", 0, (Where(0, _PR_SET_NAME),))
     yield Rule("prlimit64", 0, (Where(0, 0), Where(2, 0, (1 << 64) - 1)))  # reading its own
+
+
+COMMON = tuple(_common())
+"""What every decoy process is let do."""
 
 
 def library() -> ctypes.CDLL:
@@ -147,24 +159,33 @@ def library() -> ctypes.CDLL:
     return loaded
 
 
-def load(lib: ctypes.CDLL, answers: Iterable[Rule], otherwise: int = errno.EPERM) -> None:
-    """Put a filter on this process, all its threads, and whatever comes after; nothing takes it off.
+class Filter:
+    """A filter in the making: what many processes have in common is made before they are forked.
 
-    ``lib`` is the `library`, loaded while there were files. A call that has no rule is answered by ``otherwise`` (0:
-    it is let through). Needs ``no_new_privs``. Raises `MissingCapability`.
+    A call that has no rule is answered by ``otherwise`` (0: it is let through). Raises `MissingCapability`.
     """
-    context = ctypes.c_void_p(lib.seccomp_init(ctypes.c_uint32(_action(otherwise))))
-    if not context:
-        raise MissingCapability("libseccomp cannot make a filter", hint="is the processor known to it?")
-    try:
-        _check(lib.seccomp_attr_set(context, _BAD_ARCHITECTURE, ctypes.c_uint32(_ERRNO | errno.EPERM)))
-        _check(lib.seccomp_attr_set(context, _ALL_THREADS, ctypes.c_uint32(1)))
-        _check(lib.seccomp_attr_set(context, _TREE, ctypes.c_uint32(2)))
+
+    def __init__(self, lib: ctypes.CDLL, answers: Iterable[Rule], otherwise: int = errno.EPERM) -> None:
+        self._lib = lib
+        self._context = ctypes.c_void_p(lib.seccomp_init(ctypes.c_uint32(_action(otherwise))))
+        if not self._context:
+            raise MissingCapability("libseccomp cannot make a filter", hint="is the processor known to it?")
+        for attribute, value in ((_BAD_ARCHITECTURE, _ERRNO | errno.EPERM), (_ALL_THREADS, 1), (_TREE, 2)):
+            _check(lib.seccomp_attr_set(self._context, attribute, ctypes.c_uint32(value)))
+        self._add(answers)
+
+    def load(self, answers: Iterable[Rule] = ()) -> None:
+        """Put it, with these rules too, on this process, all its threads, and whatever comes after; nothing takes it off.
+
+        Needs ``no_new_privs``. Raises `MissingCapability`.
+        """
+        self._add(answers)
+        _check(self._lib.seccomp_load(self._context))
+        self._lib.seccomp_release(self._context)
+
+    def _add(self, answers: Iterable[Rule]) -> None:
         for rule in answers:
-            _add(lib, context, rule)
-        _check(lib.seccomp_load(context))
-    finally:
-        lib.seccomp_release(context)
+            _add(self._lib, self._context, rule)
 
 
 def _add(lib: ctypes.CDLL, context: ctypes.c_void_p, rule: Rule) -> None:

@@ -58,7 +58,7 @@ def main() -> None:
         with asyncio.Runner() as runner:
             runner.get_loop()
             gc.freeze()
-            seccomp.load(library, calls.rules(), otherwise=0)
+            seccomp.Filter(library, calls.rules(), otherwise=0).load()
             runner.run(_run(control, setting, options.ready_fd))
     except MissingCapability as error:
         sys.exit(f"{error.message} ({error.hint})")

@@ -29,8 +29,6 @@ from decnet.world.supervision import Answer, Place, Question
 
 _LOOK_SECONDS = 0.5
 """How often it looks for what makes no sound: a process that came, a name that went."""
-_DEAF_SECONDS = 0.05
-"""After it heard a command at work: what that does in a moment is let go of together. It ends with a longer look."""
 _QUESTIONS = msgspec.json.Decoder(Question)
 _PULSES = 4
 """How often within the time from one full look to the next each process is asked whether it still answers."""
@@ -77,7 +75,8 @@ class Supervisor:
             self._monitor = monitor
             control.setblocking(False)
             self._loop.add_reader(control, self._accept, control)
-            self._listen()
+            for one in monitor.sockets:
+                self._loop.add_reader(one, self._hear)
             self._watch_guard()
             self._look()
             self._say_ready()
@@ -270,16 +269,9 @@ class Supervisor:
             return str(error)
         return ""
 
-    def _listen(self) -> None:
-        for one in self._monitor.sockets:
-            self._loop.add_reader(one, self._hear)
-
     def _hear(self) -> None:
         if self._repairs.barred:
             self._monitor.skip()  # what a command does is its own to put right
-            for one in self._monitor.sockets:
-                self._loop.remove_reader(one)
-            self._loop.call_later(_DEAF_SECONDS, self._listen)
             return
         heard = {f"{one.decoy}: {one.text}" if one.decoy else one.text for one in self._monitor.heard()}
         if heard and not self._repairs.barred:
