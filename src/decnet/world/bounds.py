@@ -13,6 +13,7 @@ import re
 import resource
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -188,10 +189,16 @@ def groups_of(pid: int) -> tuple[Path, ...]:
     """The cgroups that a process is in, of every hierarchy that can be used here. Raises `OSError`."""
     own = dict(_memberships(Path(f"/proc/{pid}/cgroup").read_text()))
     found = []
-    for hierarchy, names in _mounted(Path("/proc/self/mountinfo").read_text()):
+    for hierarchy, names in _usable():
         paths = (own[name] for name in ([""] if hierarchy.unified else names) if name in own)
         found += [hierarchy.path / path.lstrip("/") for path in paths][:1]
     return tuple(found)
+
+
+@lru_cache(maxsize=1)
+def _usable() -> tuple[tuple[Hierarchy, Sequence[str]], ...]:
+    """Asked once: the list of mounts has three of each container, and takes the longer to read the more there are."""
+    return tuple(_mounted(Path("/proc/self/mountinfo").read_text()))
 
 
 def _memberships(text: str) -> Iterator[tuple[str, str]]:
