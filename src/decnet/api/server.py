@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import resource
 import signal
@@ -43,6 +44,10 @@ class Settings:
     port: int
     certificate: Path | None = None
     key: Path | None = None
+
+
+_COLLECT = (700, 10, 10)
+"""Python's own: a command goes through garbage rarely and much of it at a time, for which every request would wait."""
 
 
 class Server(uvicorn.Server):
@@ -134,6 +139,8 @@ def run(settings: Settings, listener: socket.socket, pipe: socket.socket, facts:
             for aid in aids:
                 aid.begin()
             server = Server(config, hub, started=lambda: pipe.send(b"!"), ended=lambda: _end(aids))
+            gc.freeze()
+            gc.set_threshold(*_COLLECT)
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 return runner.run(_serving(server, listener, pipe, site))
     except DecnetError as error:
