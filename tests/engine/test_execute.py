@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+import time
 
 import pytest
 
@@ -56,6 +57,15 @@ def ops_for(what):
     site = Site(None)
     saved = Snapshot(About("office"))
     return engine.plan(site.declare(what, saved), saved, Observed()).ops
+
+
+def in_containers(what):
+    return [
+        dataclasses.replace(op, resource=dataclasses.replace(op.resource, container="sha256:1"))
+        if isinstance(op.resource, Decoy)
+        else op
+        for op in ops_for(what)
+    ]
 
 
 TWO = network(decoy("web-01", 1, "ssh", "http"), decoy("db-02", 2, "ssh"))
@@ -126,6 +136,29 @@ def test_ends_are_written_many_at_a_time():
     assert len(journal.lines) < 401
 
 
+def test_while_containers_are_made_ends_are_written_together_and_no_container_waits_for_it(monkeypatch):
+    """One in four takes long; what stands on a container takes no time, and would be written one by one."""
+    monkeypatch.setattr("decnet.engine.execute._GROUP_SECONDS", 1.0)
+    journal = Journal()
+    what = network(*(decoy(f"d-{number:02}", number + 1, "ssh") for number in range(40)))
+    ops = in_containers(what)
+    world = FakeWorld()
+    create, lock = world.create, threading.Lock()
+
+    def slowly(resource, content=None):
+        with lock:
+            create(resource, content)
+        if isinstance(resource, Decoy):
+            time.sleep(0.05 if int(resource.name[2:]) % 4 else 0.5)
+
+    world.create = slowly
+    began = time.monotonic()
+    assert execute(ops, world, journal).exit_code == 0
+    assert len(journal.lines) < len(ops) * 3 // 4  # two for each op, if each were written by itself
+    work = (10 * 0.5 + 30 * 0.05) / min(8, AT_ONCE)
+    assert time.monotonic() - began < 2 * work  # three times that, if they waited for the longest each time
+
+
 def test_independent_ops_go_on_at_the_same_time():
     """Four namespaces are made together: each waits for the other three."""
     world = World()
@@ -165,14 +198,8 @@ class Engine(World):
 @pytest.mark.parametrize("parallelism", [2, 8, 50])
 def test_what_stands_on_a_container_does_not_wait_for_the_others(parallelism):
     many = network(*(decoy(f"d-{number:02}", number + 1, "ssh") for number in range(40)))
-    contained = [
-        dataclasses.replace(op, resource=dataclasses.replace(op.resource, container="sha256:1"))
-        if isinstance(op.resource, Decoy)
-        else op
-        for op in ops_for(many)
-    ]
     world = Engine()
-    outcome = execute(contained, world, Journal(), parallelism=parallelism)
+    outcome = execute(in_containers(many), world, Journal(), parallelism=parallelism)
     assert outcome.exit_code == 0, outcome.failed
     assert world.at_once <= min(parallelism, AT_ONCE)
 

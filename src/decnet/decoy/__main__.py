@@ -45,7 +45,7 @@ visitor waits. So a third of it at a time, three times as often; all there is as
 def main() -> None:
     """A decoy process, or with ``--nursery`` one that forks them."""
     options = _options()
-    gc.disable()  # what is loaded is no garbage: to look for some took a fifth of the time
+    gc.disable()  # what is loaded is no garbage: to look for some took a seventh of the time
     preload()
     try:
         shut = seccomp.Filter(seccomp.library(), seccomp.COMMON)

@@ -171,7 +171,7 @@ def _kind(bundle: ServiceBundle) -> Service:
 def preload() -> None:
     """Import every server module: after privileges are gone no file can be read any more."""
     # pycryptodome takes cffi where there is one, and a parser of C with it (1.3 MB), and else ctypes, which is here.
-    sys.modules.setdefault("cffi", None)  # type: ignore[arg-type]
+    sys.modules.setdefault("cffi", None)  # type: ignore[arg-type]  # so the import system says it
     # asyncssh looks for liboqs, with a compiler and a linker where there are some (0.1 s); what it would be for is ours.
     search, ctypes.util.find_library = ctypes.util.find_library, lambda name: None  # noqa: ARG005
     try:

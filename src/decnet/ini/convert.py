@@ -182,9 +182,9 @@ def reader(kind: Any) -> Callable[[str], Any]:
     """The function that reads one word as a type; it raises `ValueError`. Raises `TypeError` for a foreign type."""
     if get_origin(kind) in (Union, types.UnionType):
         return _first_of(tuple(reader(member) for member in get_args(kind)))
-    parse = getattr(kind, "parse", None)
+    parse: Callable[[str], Any] | None = getattr(kind, "parse", None)
     if parse is not None:
-        return parse  # type: ignore[no-any-return]
+        return parse
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         return _enum(kind)
     known: dict[Any, Callable[[str], Any]] = {str: str, bool: _truth, int: _whole, float: _number, Path: Path}

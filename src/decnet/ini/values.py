@@ -128,8 +128,11 @@ class AddressRange:
         return map(kind, range(int(self.first), int(self.last) + 1))
 
     def __contains__(self, address: object) -> bool:
-        same = isinstance(address, IPv4Address | IPv6Address) and address.version == self.first.version
-        return same and int(self.first) <= int(address) <= int(self.last)  # type: ignore[call-overload]
+        return (
+            isinstance(address, IPv4Address | IPv6Address)
+            and address.version == self.first.version
+            and int(self.first) <= int(address) <= int(self.last)
+        )
 
     def __str__(self) -> str:
         return str(self.first) if self.first == self.last else f"{self.first}-{self.last}"

@@ -197,7 +197,7 @@ def groups_of(pid: int) -> tuple[Path, ...]:
 
 @lru_cache(maxsize=1)
 def _usable() -> tuple[tuple[Hierarchy, Sequence[str]], ...]:
-    """Asked once: the list of mounts has three of each container, and takes the longer to read the more there are."""
+    """Asked once: the list of mounts has some of each container, and takes the longer to read the more there are."""
     return tuple(_mounted(Path("/proc/self/mountinfo").read_text()))
 
 

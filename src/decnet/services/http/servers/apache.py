@@ -7,7 +7,7 @@ import re
 
 from decnet.draw import Draw
 from decnet.services.http.dialect import Dialect
-from decnet.services.http.message import Head, Refused, Reply, Request, Validators
+from decnet.services.http.message import Body, Head, Refused, Reply, Request, Validators
 
 DOCTYPE_CHANGED = (2, 4, 64)
 """Error pages say HTML 4.01 from here on, IETF HTML 2.0 before."""
@@ -71,11 +71,11 @@ class Apache(Dialect):
         if expect and expect.lower() != "100-continue":
             raise Refused(417, "expect", expect)
 
-    def request(self, head: Head, *args: object) -> Request:
+    def request(self, head: Head, body: Body = Body()) -> Request:  # noqa: B008 (a frozen value)
         if head.method == "CONNECT":
             name, _, port = head.target.partition(":")
             return Request(head, "/", "", name, int(port) if port.isdigit() and len(port) < 6 else self.port)
-        return super().request(head, *args)  # type: ignore[arg-type]
+        return super().request(head, body)
 
     def normal(self, path: str) -> str:
         if re.search(r"%2f", path, re.IGNORECASE) or "%00" in path:

@@ -18,10 +18,10 @@ OUT_OF_RANGE = "ERR value is out of range"
 
 def _hash(call: Call) -> dict[bytes, bytes]:
     """The hash, made where there is none."""
-    value = call.find(dict)
+    value: dict[bytes, bytes] | None = call.find(dict)
     if value is None:
         value = call.db.values[call.key] = {}
-    return value  # type: ignore[no-any-return]
+    return value
 
 
 def _set(call: Call) -> int:

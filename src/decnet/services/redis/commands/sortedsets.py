@@ -20,10 +20,10 @@ Pairs = list[tuple[float, bytes]]
 
 
 def _value(call: Call) -> SortedSet:
-    value = call.find(SortedSet)
+    value: SortedSet | None = call.find(SortedSet)
     if value is None:
         value = call.db.values[call.key] = SortedSet()
-    return value  # type: ignore[no-any-return]
+    return value
 
 
 @command("zadd")

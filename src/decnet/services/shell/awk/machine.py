@@ -260,7 +260,8 @@ class Awk:
         """The value of an expression."""
         kind = node[0]
         if kind in ("num", "str"):
-            return node[1]  # type: ignore[no-any-return]
+            constant: Value = node[1]
+            return constant
         if kind == "name":
             return self.load(node[1])
         if kind == "field":

@@ -109,7 +109,7 @@ class _Reversed:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Reversed) and bool(self.value == other.value)
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # what is compared by value alone has none
 
 
 def _ordering(keys: list[Key], separator: str, flags: str) -> Callable[[str], list[Any]]:
