@@ -85,7 +85,7 @@ class Receiver:
                 self.process.kill()
                 self.process.wait(10)
             self.process = None
-        if number == signal.SIGKILL and self.output.exists():  # what it was in the middle of writing is no message
+        if number == signal.SIGKILL and self.output.exists():  # a line it was killed in is no message
             os.truncate(self.output, self.output.read_bytes().rfind(b"\n") + 1)
 
     @property
