@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 
 from decnet.services.shell.syntax import Arith, Bad, CommandSub, Lit, Param, Part, ProcessSub, Sequence, Word
 
@@ -87,7 +88,7 @@ def normal(text: str) -> str:
     return text if text.isascii() else bytes_text(text_bytes(text))
 
 
-class Scanner:
+class Scanner(ABC):
     """A position in a text; `word` reads one word. The parser above gives it `sequence_until` for ``$(…)``."""
 
     def __init__(self, text: str, *, depth: int = 0, ash: bool = False) -> None:
@@ -105,13 +106,13 @@ class Scanner:
         """The next characters."""
         return self.text[self.at : self.at + count]
 
+    @abstractmethod
     def substitution(self) -> Sequence:
         """The commands of ``$(…)``: from here to the closing parenthesis."""
-        raise NotImplementedError
 
+    @abstractmethod
     def nested(self, text: str) -> Sequence:
         """The commands of a text of its own (backquotes)."""
-        raise NotImplementedError
 
     def deeper(self) -> None:
         """Guard against nesting that would exhaust the stack."""

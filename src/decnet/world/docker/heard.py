@@ -13,6 +13,7 @@ import os
 import select
 import socket
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -44,7 +45,7 @@ _LOGS = ("/var/log/", "/run/")
 """What sshd itself writes."""
 
 
-class _Source:
+class _Source(ABC):
     """A thread with a socket that its work goes into."""
 
     def __init__(self, network: str, decoy: str, service: str, out: socket.socket) -> None:
@@ -63,8 +64,9 @@ class _Source:
         with self._out, contextlib.suppress(*_AWAY, ValueError), Engine() as engine:
             self._work(engine)
 
+    @abstractmethod
     def _work(self, engine: Engine) -> None:
-        raise NotImplementedError
+        """What the thread does, until it is closed."""
 
 
 class Ears(_Source):
