@@ -224,6 +224,13 @@ def test_a_killed_supervisor_is_replaced_by_the_other_half(lab, decnet, who):
     eventually(lambda: len(told(decnet)) == 2, seconds=REPAIRED)
 
 
+def test_one_that_is_stuck_is_killed_by_destroy_and_nothing_is_left(lab, decnet):
+    eventually(lambda: len(supervisors(lab)) == 2)
+    os.kill(supervisors(lab)[1], signal.SIGSTOP)
+    decnet("destroy", "--yes", "healing")
+    assert lab.processes() == []
+
+
 def test_both_halves_killed_the_next_apply_starts_another(lab, decnet, tmp_path):
     for pid in supervisors(lab):
         os.kill(pid, signal.SIGKILL)
