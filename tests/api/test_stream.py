@@ -11,6 +11,7 @@ import pytest
 
 from decnet.api import pulse, stream, tokens
 from decnet.api.site import Facts
+from decnet.errors import StoreAway
 from decnet.events import Event, EventType, now
 from decnet.events.store import Source, Wanted, fits, get_repository, record
 from tests.api.process import until
@@ -180,6 +181,23 @@ def test_head_and_wrong_words(server):
     assert httpx.get(url, headers=headers, params={"limit": 5}).status_code == 422
     assert httpx.get(url, headers=headers | {"Last-Event-ID": "x"}).status_code == 422
     assert httpx.get(url).status_code == 401
+
+
+def test_a_store_that_is_away_is_told_and_ends_a_stream_that_has_begun(server, site, monkeypatch, capfd):
+    url, headers, hub = server
+
+    def away(*_):
+        raise StoreAway("the store cannot be used")
+
+    with monkeypatch.context() as changed:
+        changed.setattr(site.store, "span", away)
+        assert httpx.get(url, headers=headers).status_code == 503
+        assert httpx.head(url, headers=headers).status_code == 503
+    monkeypatch.setattr(site.store, "events", away)
+    answer = httpx.get(url, headers=headers, params={"after": 1})
+    assert (answer.status_code, answer.text) == (200, "retry: 2000\n\n")
+    assert (hub.streams, hub.listeners) == (0, 0)
+    assert capfd.readouterr().err == ""
 
 
 def test_more_than_a_bound_are_told_to_come_later(server, monkeypatch):

@@ -18,9 +18,11 @@ from decnet.api.metrics import Metrics
 from decnet.api.pulse import Pulse
 from decnet.api.site import Site
 from decnet.api.stream import Hub
+from decnet.events.store import CONNECTIONS
 
-CONNECTIONS = 4
-"""To the store, each with a thread: they are opened before privileges are given up, and no more can be."""
+THREADS = CONNECTIONS - 2
+"""Of requests, each with a connection to the store, of which there can be no more when privileges are given up: two are
+`Pulse`'s."""
 DASHBOARD = Path(__file__).parent / "dashboard"
 """Files of the dashboard, served at ``/`` to those with a token. Scripts and styles are files: none may stand in a page."""
 
@@ -61,7 +63,7 @@ def create(site: Site, hub: Hub | None = None, *, tls: bool = False) -> Gate:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    anyio.to_thread.current_default_thread_limiter().total_tokens = CONNECTIONS
+    anyio.to_thread.current_default_thread_limiter().total_tokens = THREADS
     beating = asyncio.create_task(Pulse(app.state.site, app.state.hub).run())
     yield
     app.state.hub.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -15,6 +16,7 @@ from decnet.api import queries
 from decnet.api.routes import ERRORS
 from decnet.api.site import Site
 from decnet.api.stream import MOST, PAGE, Hub, Listener, write
+from decnet.errors import StoreError
 
 router = APIRouter(prefix="/api/v1", responses=ERRORS)
 PATH = "/api/v1/events/stream"
@@ -36,30 +38,36 @@ class _Stream(Response):
         self._site, self._hub, self._listener, self._after = site, hub, listener, after
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        if not scope.get("is_head"):
-            leaving = asyncio.create_task(self._leave(receive))
-            self._hub.streams += 1
-            try:
-                await self._send(send)
-            finally:
-                self._hub.streams -= 1
-                self._hub.leave(self._listener)
-                leaving.cancel()
-        await send({"type": "http.response.body", "body": b""})
+        self._hub.streams += 1
+        try:
+            newest = await self._newest()  # a store that is away is told in the head
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            if not scope.get("is_head"):
+                await self._listen(newest, receive, send)
+            await send({"type": "http.response.body", "body": b""})
+        finally:
+            self._hub.streams -= 1
+
+    async def _listen(self, newest: int, receive: Receive, send: Send) -> None:
+        leaving = asyncio.create_task(self._leave(receive))
+        try:
+            with suppress(StoreError):
+                await self._send(newest, send)
+        finally:
+            self._hub.leave(self._listener)
+            leaving.cancel()
 
     async def _leave(self, receive: Receive) -> None:
         while (await receive())["type"] != "http.disconnect":
             pass
         self._hub.leave(self._listener)
 
-    async def _send(self, send: Send) -> None:
+    async def _send(self, after: int, send: Send) -> None:
         async def sent(body: bytes) -> None:
             await send({"type": "http.response.body", "body": body, "more_body": True})
 
         await sent(_HELLO)
         listener = self._listener
-        after = await self._newest()
         if self._after is not None:
             # A number that there is not yet is of another store.
             after = await self._catch_up(min(self._after, after), sent)

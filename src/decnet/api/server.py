@@ -19,7 +19,7 @@ import uvloop
 from starlette.types import ASGIApp
 
 from decnet.api import developer
-from decnet.api.app import CONNECTIONS, create
+from decnet.api.app import create
 from decnet.api.connection import Connection
 from decnet.api.site import Facts, Site, decode
 from decnet.api.stream import Hub
@@ -105,7 +105,7 @@ def run(settings: Settings, listener: socket.socket, pipe: socket.socket, facts:
     try:
         _allow_files()
         with get_repository(settings.state_dir) as store:
-            store.open_ahead(CONNECTIONS)
+            store.open_ahead()
             site = Site(store)
             site.take(facts)
             hub = Hub(site)

@@ -5,6 +5,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -77,6 +78,23 @@ CASES = [
     (Wanted(types=("connect",)), lambda e: False),
     (Wanted(session="no such"), lambda e: False),
 ]
+
+
+def test_a_process_that_has_left_the_file_s_reach_answers_however_many_ask_at_once(full, tmp_path):
+    with get_repository(tmp_path) as reader:
+        reader.open_ahead()
+        for name in ("events.db", "events.db-wal", "events.db-shm"):
+            (tmp_path / name).rename(tmp_path / f"was-{name}")
+        try:
+            with ThreadPoolExecutor(30) as pool:
+                pages = [pool.submit(reader.events, Wanted(), 500) for _ in range(300)]
+                assert reader.version() == reader.version()
+                assert {len(page.result()) for page in pages} == {500}
+            with pytest.raises(StoreError, match="there is no store"):
+                get_repository(tmp_path)
+        finally:
+            for name in ("events.db", "events.db-wal", "events.db-shm"):
+                (tmp_path / f"was-{name}").rename(tmp_path / name)
 
 
 @pytest.mark.parametrize("number", range(len(CASES)))

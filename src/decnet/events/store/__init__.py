@@ -1,6 +1,7 @@
 """The event store: SQLite, PostgreSQL or MariaDB behind `get_repository`. Nothing that faces attackers imports it."""
 
 from decnet.events.store.address import VARIABLE, Address, address
+from decnet.events.store.database import CONNECTIONS
 from decnet.events.store.ingest import Intake, Recap
 from decnet.events.store.match import fits
 from decnet.events.store.prune import Limits
@@ -22,6 +23,7 @@ from decnet.events.store.values import (
 from decnet.events.store.writer import Source, Taken
 
 __all__ = [
+    "CONNECTIONS",
     "VARIABLE",
     "Address",
     "Artifact",

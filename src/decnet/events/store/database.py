@@ -19,8 +19,8 @@ from decnet.events.store.address import Address
 
 BUSY_SECONDS = 30
 """How long SQLite waits for another writer, which has it for less than a second."""
-KEPT = 8
-"""Connections of a reader of SQLite that stay open once they are."""
+CONNECTIONS = 6
+"""Connections of a reader of SQLite, which stay open once they are; who wants another waits for one of them."""
 _CONNECT_SECONDS = 10
 _CACHE_KB = 32 * 1024
 """Pages of SQLite's that a writer keeps: its indexes are written all over."""
@@ -104,7 +104,8 @@ def _sqlite(path: Path, *, writing: bool) -> Engine:
             "sqlite://",
             creator=lambda: _opened(path, writing=False),
             poolclass=QueuePool,
-            pool_size=KEPT,
+            pool_size=CONNECTIONS,
+            max_overflow=0,
             hide_parameters=True,
         )
     begin = "BEGIN IMMEDIATE" if writing else "BEGIN"

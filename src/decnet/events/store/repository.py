@@ -15,7 +15,7 @@ from decnet.errors import StoreError
 from decnet.events.spool import Place
 from decnet.events.store import pages, people, prune, times, totals, upgrade, values, writer
 from decnet.events.store.address import Address, address
-from decnet.events.store.database import connect, told
+from decnet.events.store.database import CONNECTIONS, connect, told
 from decnet.events.store.record import Record
 from decnet.events.store.watch import Watch
 
@@ -54,14 +54,11 @@ class Repository:
         self._watch.close()
         self._engine.dispose()
 
-    def open_ahead(self, count: int) -> None:
-        """Open so many connections (`KEPT` at most), for a process that will not reach the file any more.
-
-        One more is for `version`.
-        """
+    def open_ahead(self) -> None:
+        """Open every connection there will be (`CONNECTIONS`, one of them for `version`), for a process that leaves the file's reach."""
         with told(self.where):
             self._watch.version()
-            opened = [self._engine.connect() for _ in range(count)]
+            opened = [self._engine.connect() for _ in range(CONNECTIONS - 1)]
             for connection in opened:
                 times.numbers_between(connection, None, None)
             for connection in opened:
