@@ -136,6 +136,7 @@ def test_a_change_of_the_sink_or_a_restart_in_order_sends_nothing_twice(log, ser
     log.write(event(0))
     server.read(1)
     log.ship("siem", syslog("127.0.0.1", server.port, max_size=999))
+    assert server.connection.recv(1) == b"", "it takes leave before the server does"
     server.hang_up()
     server.accept()
     log.write(event(1))
