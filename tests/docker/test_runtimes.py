@@ -2,6 +2,7 @@
 
 import re
 import xml.etree.ElementTree as ET
+from itertools import zip_longest
 
 import pytest
 
@@ -48,15 +49,20 @@ def scanned(attacker, address):
 
 
 def visit(attacker):
+    """Nothing is asked whose length may change with time (INFO has digits), or that the client does as it likes.
+
+    sshpass leaves at the second prompt, now and then with an empty line.
+    """
     attacker.run("redis-cli", "-h", "198.51.100.20", "set", "a", "1")
     attacker.run("redis-cli", "-h", "198.51.100.20", "get", "a")
-    attacker.run("redis-cli", "-h", "198.51.100.21", "info")
+    attacker.run("redis-cli", "-h", "198.51.100.21", "config", "get", "dir")
     attacker.run("curl", "-sS", "-o", "/dev/null", "http://198.51.100.20/robots.txt")
     attacker.run(
         "curl", "-sS", "-o", "/dev/null", "-d", "user=root&password=toor", "http://198.51.100.20/login"
     )
     ssh = ("ssh", "-F", "/dev/null", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null")
-    attacker.run("sshpass", "-p", "wrong", *ssh, "root@198.51.100.20", "true", check=False)
+    once = ("-o", "NumberOfPasswordPrompts=1")
+    attacker.run("sshpass", "-p", "wrong", *ssh, *once, "root@198.51.100.20", "true", check=False)
 
 
 def told(decnet):
@@ -98,13 +104,16 @@ def test_nobody_can_tell_the_runtimes_apart(decnet, lab, tmp_path):
         shown = [
             (d["name"], d["hostname"], d["mac"], d["ip"]) for d in decnet.json("status", "boxes")["decoys"]
         ]
-        seen[runtime] = (events, pings, ports, sorted(re.findall(r"(198\S+) .* lladdr (\S+)", macs)), shown)
+        seen[runtime] = [events, pings, ports, sorted(re.findall(r"(198\S+) .* lladdr (\S+)", macs)), shown]
         lab.unplug(attacker)
         decnet("destroy", "--yes", "boxes")
-    for one, other in zip(*seen.values(), strict=True):
-        assert one == other
-    events, pings, ports, macs, _ = seen["docker"]
+    one, other = (of.pop(0) for of in seen.values())
+    for who in one | other:
+        pairs = zip_longest(one.get(who, ()), other.get(who, ()))
+        assert [(a, b) for a, b in pairs if a != b] == [], who
+    assert one
+    assert seen["netns"] == seen["docker"]
+    pings, ports, macs, _ = seen["docker"]
     assert pings == ["64", "128"]
     assert [row[1] for row in ports["198.51.100.20"]] == ["22", "80", "6379"]
     assert len(macs) == 2
-    assert events
