@@ -44,11 +44,10 @@ HERE = Path(__file__).parent / "attackers.py"
 
 
 class Figures(NamedTuple):
-    """Seconds: p50 and p99 of an answer, p90 and longest of the time until an event was in the file."""
+    """Seconds: p50 and p99 of an answer, longest time until an event was in the file."""
 
     p50: float
     p99: float
-    late: float
     latest: float
 
 
@@ -171,11 +170,7 @@ def probed(log: Log, redis: int, http: int, seconds: float) -> list[Probe]:
 def figures(kind: str, probes: list[Probe]) -> Figures:
     rows = [one for one in probes if one.kind == kind]
     taken, delays = [one.took for one in rows], [one.delay for one in rows]
-    p99, late = (
-        statistics.quantiles(taken, n=100)[98],
-        statistics.quantiles(delays, n=10, method="inclusive")[8],
-    )
-    return Figures(statistics.median(taken), p99, late, max(delays))
+    return Figures(statistics.median(taken), statistics.quantiles(taken, n=100)[98], max(delays))
 
 
 FLOODS = {
@@ -255,8 +250,7 @@ def test_neighbours_of_a_flooded_decoy(lab: Lab, tmp_path: Path):
                     f"  x{b.p99 / a.p99:4.1f}  x{c.p99 / a.p99:4.1f}{b.latest * 1e3:8.0f} ms",
                     flush=True,
                 )
-                assert b.late < 1  # the latest may be the machine's doing, but came
-                assert b.latest < float("inf")
+                assert b.latest < 1
 
 
 def cpu_seconds(pid: int) -> float:

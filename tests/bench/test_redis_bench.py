@@ -54,16 +54,17 @@ async def flat_out(port: int) -> tuple[float, float]:
 
 
 async def test_ping_of_200_clients(serve, tmp_path, capsys):  # noqa: F811
-    """The best of three rounds counts, the two by turns: what holds the machine up for a moment is not the server's."""
+    """The median of three rounds counts, the two by turns; what comes flat out is afterwards made to wait (`Turns`)."""
     running = await serve("redis", {})
     async with real_redis(tmp_path, *OPEN) as floor:
-        figures: dict[str, list[float]] = {"decoy": [], "redis-server": []}
+        ports = {"decoy": running.port, "redis-server": floor}
+        figures: dict[str, list[float]] = {name: [] for name in ports}
         for _ in range(3):
-            for name, port in (("decoy", running.port), ("redis-server", floor)):
+            for name, port in ports.items():
                 figures[name].append(statistics.quantiles(await paced(port), n=100)[98])
-                rate, p99 = await flat_out(port)
-                with capsys.disabled():
-                    print(
-                        f"\n{name}: paced p99 {figures[name][-1] * 1000:.2f} ms; flat out {rate:.0f}/s, p99 {p99:.1f} ms"
-                    )
-    assert min(figures["decoy"]) < 0.020
+        for name, port in ports.items():
+            rate, p99 = await flat_out(port)
+            told = ", ".join(f"{one * 1000:.2f}" for one in figures[name])
+            with capsys.disabled():
+                print(f"\n{name}: paced p99 {told} ms; flat out {rate:.0f}/s, p99 {p99:.1f} ms")
+    assert statistics.median(figures["decoy"]) < 0.020

@@ -87,7 +87,7 @@ async def _listen(running, store):
         await asyncio.sleep(0.05)
         if len(put) % 4 == 0:
             await asyncio.to_thread(take, _events("large", "x" * 4000, LARGE))
-    for _ in range(300):
+    for _ in range(100):
         if all(len(one.came) == len(put) for one in listeners):
             break
         await asyncio.sleep(0.1)

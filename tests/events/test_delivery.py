@@ -4,7 +4,6 @@ import os
 import re
 import signal
 import socket
-import statistics
 import time
 from pathlib import Path
 
@@ -85,7 +84,7 @@ def test_an_event_is_there_within_a_second(log, server):
         log.write(event(number))
         assert server.read(1) == [number]
         taken.append(time.monotonic() - written)
-    assert statistics.median(taken) < 1
+    assert max(taken) < 1
 
 
 @pytest.mark.parametrize("rudely", [False, True])

@@ -161,7 +161,7 @@ def test_the_second_interrupt_exits_at_once_and_the_next_apply_recovers(decnet, 
         began = time.monotonic()
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 130
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 5
         process.communicate(timeout=20)
     finally:
         for pid in held:
@@ -325,6 +325,7 @@ def test_both_families_are_asked_in_half_a_second_however_many(lab):
         began = time.monotonic()
         assert in_use("lan0", asked) == {"203.0.113.50": mac, "2001:db8::50": mac}
         taken.append(time.monotonic() - began)
+    assert max(taken) < 2
     assert min(taken) < 1
     lab.unplug(other)
 
