@@ -54,7 +54,7 @@ async def flat_out(port: int) -> tuple[float, float]:
 
 
 async def test_ping_of_200_clients(serve, tmp_path, capsys):  # noqa: F811
-    """The median of three rounds counts, the two by turns; what comes flat out is afterwards made to wait (`Turns`)."""
+    """The median of three rounds counts, the two by turns, before what comes flat out."""
     running = await serve("redis", {})
     async with real_redis(tmp_path, *OPEN) as floor:
         ports = {"decoy": running.port, "redis-server": floor}
