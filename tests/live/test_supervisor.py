@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from decnet import state
-from decnet.world import namespaces, sockets
+from decnet.world import namespaces, sockets, supervision
 from tests.live.command import DECNET, Command
 from tests.live.lab import Lab, eventually, run
 
@@ -90,6 +90,20 @@ def test_what_is_heard_is_repaired_and_told_once(decnet, sabotage, cause):
     assert event["data"]["heard"]
     assert run("redis-cli", "-h", "198.51.100.20", "ping").strip() == "PONG"
     assert {decoy["state"] for decoy in decnet.status("healing").values()} == {"up"}
+
+
+def test_what_happens_as_soon_as_a_command_lets_go_is_heard(decnet):
+    """In a namespace that the command has made, and that the supervisor has not come across by itself."""
+    with state.lock(decnet.state, "healing", "test"):
+        run("ip", "netns", "delete", "decnet:healing:db")
+        time.sleep(1)  # it has seen that
+        run("ip", "netns", "add", "decnet:healing:db")
+        supervision.follow(RUN)
+    run("ip", "-n", "decnet:healing:db", "link", "set", "lo", "up")
+    eventually(lambda: told(decnet), seconds=REPAIRED)
+    (event,) = told(decnet)
+    assert event["decoy"] == "db"
+    assert "db: link changed" in event["data"]["heard"]
 
 
 def test_a_deleted_namespace_comes_back_with_the_same_identity(decnet):

@@ -190,6 +190,7 @@ def supervised(where: Place, machine: LinuxWorld, *, wanted: bool) -> Iterator[N
         machine.leave_to(supervisor)
         yield
         supervisor.wait()
+        supervision.follow(where.run_dir)
 
 
 def agreed(yes: bool, question: str) -> bool:

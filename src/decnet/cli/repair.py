@@ -37,6 +37,7 @@ def command(name: str, causes: tuple[str, ...], again: bool, state_dir: Path) ->
     from decnet.cli import degrading
     from decnet.cli.pipeline import place, world
     from decnet.errors import LockHeld
+    from decnet.world import supervision
 
     try:
         with world(name, state_dir) as machine, state.lock(state_dir, name, "repair"):
@@ -50,9 +51,12 @@ def command(name: str, causes: tuple[str, ...], again: bool, state_dir: Path) ->
             machine.check(op.resource for op in plan.ops)
             with state.store(state_dir, name) as store:
                 outcome = engine.repair(plan, saved, machine, store)
+            where = place(name, state_dir)
+            if plan.ops:
+                supervision.follow(where.run_dir)
             failed = _failed(outcome)
             repaired = {row.resource.owner for row in plan.drift if row.resource not in failed}
-            over = degrading.tell(place(name, state_dir), observed, saved, outcome, repaired)
+            over = degrading.tell(where, observed, saved, outcome, repaired)
             _tell(name, state_dir, _events(name, plan, failed, causes, over, again=again))
     except LockHeld:
         raise SystemExit(LOCKED) from None

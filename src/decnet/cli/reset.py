@@ -42,7 +42,8 @@ def command(
     """
     from decnet import engine, state
     from decnet.cli.apply import agreed, waiting
-    from decnet.cli.pipeline import events_dir, name_of, world
+    from decnet.cli.pipeline import events_dir, name_of, place, world
+    from decnet.world import supervision
     from decnet.world.chronicle import write
 
     name = name_of(target)
@@ -64,6 +65,7 @@ def command(
             return
         with state.store(state_dir, name) as store:
             outcome = engine.repair(plan, saved, machine, store)
+        supervision.follow(place(name, state_dir).run_dir)
         failed = {op.resource.id.owner: why for op, why in (*outcome.failed, *outcome.skipped)}
         write(
             name,

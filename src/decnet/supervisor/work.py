@@ -306,8 +306,9 @@ class Supervisor:
                 return Answer(), self._keeper.take(question.decoy, question.service, question.ports)
             case "start":
                 return Answer(await self._start(question.number)), ()
-            case "look":
-                self._repairs.trigger("asked to look")
+            case "follow":
+                self._look()
+                self._monitor.skip()
             case "quit":
                 self._done.set()
             case "status":

@@ -43,7 +43,7 @@ _BOOTED_BY_SYSTEMD = Path("/run/systemd/system")
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """``op`` is take (a service's listening sockets), start (decoy process ``number``), look (now), status, quit."""
+    """``op`` is take (a service's listening sockets), start (decoy process ``number``), follow, status, quit."""
 
     op: str
     decoy: str = ""
@@ -122,6 +122,14 @@ def start_process(run_dir: Path, number: int) -> bool:
     if told and told[0].error:
         raise WorldError(told[0].error, hint=f"its log: {run_dir / f'process-{number}.log'}")
     return told is not None
+
+
+def follow(run_dir: Path) -> None:
+    """Have it hear of every namespace that is there now, and take what happened so far for a command's doing.
+
+    A command says so before it gives the network's lock back. Nothing when no supervisor runs. Raises `WorldError`.
+    """
+    ask(run_dir, Question("follow"))
 
 
 class Coming:
