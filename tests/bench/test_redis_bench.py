@@ -1,10 +1,12 @@
 """200 parallel clients: PING p99 of one process, with the real redis-server as the floor in the same run.
 
 The load is redis-benchmark's, so that only the server's own time counts. "paced" is a client per connection that asks
-five times a second; "flat out" is every connection asking again as soon as it is answered.
+five times a second, once it has been let in: 256 are as they come, more of them one every 2 ms (`WELCOME` of
+`decnet.decoy.listener`). "flat out" is every connection asking again as soon as it is answered.
 """
 
 import csv
+import gc
 import statistics
 import sys
 
@@ -24,6 +26,10 @@ for n in range(clients):
     one = socket.create_connection(("127.0.0.1", port))
     chosen.register(one, selectors.EVENT_READ)
 sockets = [key.fileobj for key in chosen.get_map().values()]
+for one in sockets:
+    one.sendall(b"*1\\r\\n$4\\r\\nPING\\r\\n")
+for one in sockets:
+    one.recv(64)
 sent, taken = {}, []
 for _ in range(rounds):
     for one in sockets:
@@ -53,18 +59,33 @@ async def flat_out(port: int) -> tuple[float, float]:
     return float(row[1]), float(row[6])
 
 
+@pytest.fixture(autouse=True)
+def _frozen():
+    """What the tests have loaded is not searched for garbage, as in a decoy process what that has: it took 0.1 s."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 async def test_ping_of_200_clients(serve, tmp_path, capsys):  # noqa: F811
-    """The median of three rounds counts, the two by turns, before what comes flat out."""
+    """The median of three rounds counts, the two by turns, each after some that came flat out."""
     running = await serve("redis", {})
     async with real_redis(tmp_path, *OPEN) as floor:
         ports = {"decoy": running.port, "redis-server": floor}
-        figures: dict[str, list[float]] = {name: [] for name in ports}
+        figures: dict[str, list[tuple[float, float, float]]] = {name: [] for name in ports}
         for _ in range(3):
             for name, port in ports.items():
-                figures[name].append(statistics.quantiles(await paced(port), n=100)[98])
-        for name, port in ports.items():
-            rate, p99 = await flat_out(port)
-            told = ", ".join(f"{one * 1000:.2f}" for one in figures[name])
-            with capsys.disabled():
-                print(f"\n{name}: paced p99 {told} ms; flat out {rate:.0f}/s, p99 {p99:.1f} ms")
-    assert statistics.median(figures["decoy"]) < 0.020
+                rate, p99 = await flat_out(port)
+                figures[name].append((statistics.quantiles(await paced(port), n=100)[98], rate, p99))
+    medians = {
+        name: [statistics.median(column) for column in zip(*rows, strict=True)]
+        for name, rows in figures.items()
+    }
+    for name, (paced_p99, rate, p99) in medians.items():
+        told = ", ".join(f"{row[0] * 1000:.2f}" for row in figures[name])
+        with capsys.disabled():
+            print(
+                f"\n{name}: paced p99 {paced_p99 * 1000:.2f} ms (of {told}); "
+                f"flat out {rate:.0f}/s, p99 {p99:.1f} ms"
+            )
+    assert medians["decoy"][0] < 0.020
