@@ -29,6 +29,7 @@ from tests.engine.random_fleets import (
     networks,
     sabotage,
 )
+from tests.fuzzing import examples
 
 pytestmark = pytest.mark.usefixtures("little_room")
 
@@ -181,4 +182,6 @@ def test_a_life():
 @pytest.mark.fuzz
 @pytest.mark.timeout(1800)
 def test_many_lives():
-    run_state_machine_as_test(Life, settings=settings(FAST, max_examples=300, stateful_step_count=12))
+    run_state_machine_as_test(
+        Life, settings=settings(FAST, max_examples=examples(75), stateful_step_count=12)
+    )

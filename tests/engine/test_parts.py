@@ -30,6 +30,7 @@ from tests.engine.random_fleets import (
     sabotage,
     unprotected,
 )
+from tests.fuzzing import examples
 
 pytestmark = pytest.mark.usefixtures("little_room")
 
@@ -170,7 +171,7 @@ def _ops(content: bytes):
 
 
 FAST = settings(max_examples=12, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-DEEP = settings(FAST, max_examples=400)
+DEEP = settings(FAST, max_examples=examples(100))
 NO_LIMIT = st.just("")
 
 

@@ -33,6 +33,7 @@ from tests.engine.random_fleets import (
     unprotected,
     world_of,
 )
+from tests.fuzzing import examples
 
 pytestmark = pytest.mark.usefixtures("little_room")
 
@@ -210,7 +211,7 @@ def test_random_networks_and_harm(first, between, harm, then):
 
 @pytest.mark.fuzz
 @pytest.mark.timeout(1800)
-@settings(max_examples=800, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(200), deadline=None, database=None, suppress_health_check=list(HealthCheck))
 @given(networks(), networks(), HARMS, networks())
 def test_many_random_networks_and_harm(first, between, harm, then):
     _live_through(first, between, harm, then)

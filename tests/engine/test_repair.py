@@ -32,6 +32,7 @@ from tests.engine.random_fleets import (
     unprotected,
     world_of,
 )
+from tests.fuzzing import examples
 
 pytestmark = pytest.mark.usefixtures("little_room")
 
@@ -220,7 +221,7 @@ def _repair_between(first: Network, then: Network, struck, harmed, rest) -> None
 
 FAULTS = st.tuples(st.integers(0, 30), st.sampled_from(Moment), st.sampled_from([WorldError("no"), Killed()]))
 FAST = settings(max_examples=12, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-DEEP = settings(FAST, max_examples=400)
+DEEP = settings(FAST, max_examples=examples(100))
 
 
 @FAST

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.fuzzing import examples
 
 from decnet.errors import InvalidInput
 from decnet.ini import (
@@ -23,7 +24,7 @@ from decnet.ini import (
 )
 
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-LONG = settings(max_examples=2_000, deadline=None, suppress_health_check=list(HealthCheck))
+LONG = settings(max_examples=examples(500), deadline=None, suppress_health_check=list(HealthCheck))
 
 FRAGMENTS = [
     *"[]:=;#\"'$%{},. \t\n\r-_\\",

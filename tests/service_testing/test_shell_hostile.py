@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from decnet.services.shell import BytesInput, BytesOutput, Shell
 from decnet.services.shell.run import BUILTINS, PROGRAMS
+from tests.fuzzing import examples
 from tests.service_testing.shell_testing import boot, run
 
 ENDLESS = [
@@ -236,7 +237,7 @@ WORDS = st.sampled_from(
 
 
 @pytest.mark.fuzz
-@settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(375), deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.one_of(st.text(LIVE, max_size=60), st.lists(WORDS, max_size=25).map(" ".join), st.text(max_size=40))
 )
@@ -266,7 +267,7 @@ ARGUMENT = st.one_of(
 
 
 @pytest.mark.fuzz
-@settings(max_examples=2500, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(625), deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_any_argument_ends_with_a_status(data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(sorted(set(PROGRAMS) | set(BUILTINS))))

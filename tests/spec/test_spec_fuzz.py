@@ -15,11 +15,12 @@ from decnet.render import Templates, bundles, expand
 from decnet.services.registry import services
 from decnet.spec import Machine
 from decnet.spec.build import build, network_name
+from tests.fuzzing import examples
 from tests.spec.files import BARE, IDENTITY, OFFICE
 
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.ini"))
 QUICK = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-LONG = settings(max_examples=2_000, deadline=None, suppress_health_check=list(HealthCheck))
+LONG = settings(max_examples=examples(500), deadline=None, suppress_health_check=list(HealthCheck))
 FOREIGN = [
     "[", "]", ":", "=", '"', "${x}", "${general:name}", "${env:HOME}", "{{ n }}", "{{", "{% for x in y %}", "\n",
     " ", "0", "-1", "65536", "99999999999999999999", "1.5", "198.51.100.0", "198.51.100.255", "::1", "0.0.0.0/0",
