@@ -189,17 +189,18 @@ class Site:
         observed = self.world.observe(engine.expected(saved))
         return engine.recover(saved, observed), observed
 
-    def declare(self, what: Network, saved: Snapshot) -> Desired:
-        return engine.declare(what, bundles(what, saved.identity or IDENTITY), saved, docker_of(what))
+    def declare(self, what: Network, saved: Snapshot, limit: str = "") -> Desired:
+        made = bundles(what, saved.identity or IDENTITY)
+        return engine.declare(what, made, saved, docker_of(what), partly=bool(limit))
 
     def plan(self, what: Network, limit: str = "") -> Plan:
         saved, observed = self.look()
-        return engine.plan(self.declare(what, saved), saved, observed, engine.Limit.of([limit]))
+        return engine.plan(self.declare(what, saved, limit), saved, observed, engine.Limit.of([limit]))
 
     def apply(self, what: Network, limit: str = "", **options: Any) -> Outcome:
         with state.lock(self.folder, self.world.network, "test"):
             saved, observed = self.look()
-            plan = engine.plan(self.declare(what, saved), saved, observed, engine.Limit.of([limit]))
+            plan = engine.plan(self.declare(what, saved, limit), saved, observed, engine.Limit.of([limit]))
             with state.store(self.folder, self.world.network) as store:
                 options = {"parallelism": self.parallelism, **options}
                 return engine.apply(plan, saved, self.world, store, saved.identity or IDENTITY, **options)
@@ -232,7 +233,7 @@ class Site:
         """What `plan --out` writes."""
         saved, observed = self.look()
         asked = engine.Limit.of([limit])
-        desired = self.declare(what, saved)
+        desired = self.declare(what, saved, limit)
         plan = engine.plan(desired, saved, observed, asked)
         return engine.keep(plan, asked, desired, saved, observed, IDENTITY)
 
@@ -240,7 +241,7 @@ class Site:
         """`apply FILE PLAN`."""
         was = engine.kept(content, "a.plan")
         saved, observed = self.look()
-        desired = self.declare(what, saved)
+        desired = self.declare(what, saved, ",".join(was.limit))
         plan = engine.plan(desired, saved, observed, engine.Limit(was.limit))
         plan = engine.exactly(was, plan, desired, saved, observed)
         with state.store(self.folder, self.world.network) as store:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 
 from decnet import engine, state
+from decnet.engine import Action
 from decnet.state import About, Snapshot
 from decnet.world import Decoy, Id, Kind
-from tests.engine.fleets import IDENTITY, Site, decoy, network
+from tests.engine.fleets import IDENTITY, OSES, Site, decoy, network
 
 WHAT = network(decoy("web-01", 1, "ssh", "http"), decoy("db-02", 2))
 
@@ -73,3 +74,16 @@ def test_a_foreign_decoy_is_told(tmp_path):
     site.apply(WHAT)
     site.world.create(Decoy("ghost"))
     assert adopt(site).unknown == ("ghost",)
+
+
+def test_a_setting_that_only_an_earlier_system_had_does_not_stay(tmp_path):
+    site = Site(tmp_path)
+    site.apply(network(decoy("web-01", 1, os="linux")))
+    then = network(decoy("web-01", 1, os="cisco"))
+    adopt(site, then)
+    saved, observed = site.look()
+    assert engine.repair_plan(saved, observed).empty
+    assert {change.action for change in site.plan(then).changes} == {Action.REPLACE}
+    site.apply(then)
+    stack = site.world.resources[Id(Kind.STACK, "web-01")]
+    assert dict(stack.sysctls) == OSES["cisco"].sysctls

@@ -10,6 +10,7 @@ from decnet.errors import UsageError
 from decnet.spec import Network
 from decnet.world import Id, Kind
 from tests.engine.fleets import Site, decoy, lan, network, service
+from tests.engine.random_fleets import check_rooms
 
 FLEET = network(
     decoy("web-01", 1, group="web"),
@@ -144,3 +145,15 @@ def test_a_bridge_that_a_hidden_decoy_is_plugged_into_stays(site):
     assert site.plan(fewer, "web").empty
     assert site.apply(fewer).exit_code == 0
     assert site.world.resources[Id(Kind.LAN, "default")].bridges == 1
+
+
+@pytest.mark.usefixtures("little_room")
+def test_who_is_to_go_and_is_hidden_has_its_place_still(site):
+    """On its bridge and in its process; both take two."""
+    site.apply(network(decoy("a", 1), decoy("b", 2)))
+    then = network(decoy("a", 1), decoy("c", 3))
+    assert site.apply(then, "c").exit_code == 0
+    check_rooms(site.world)
+    assert site.plan(then, "c").empty
+    assert site.apply(then).exit_code == 0
+    assert site.plan(then).empty

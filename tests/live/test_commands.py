@@ -255,6 +255,22 @@ def test_a_lost_state_is_adopted(decnet, file):
     assert host_keys("198.51.100.20") != keys
 
 
+def test_a_decoy_that_is_adopted_as_another_system_keeps_no_setting_of_the_first(decnet, file):
+    inside = ("nsenter", "--net=/run/netns/decnet:lab:db", "sysctl", "-n", "net.ipv4.tcp_synack_retries")
+    edit(file, "[db]", "[os-mine]\nbase = vxworks\nnet.ipv4.tcp_synack_retries = 3\n\n[db]\nos = mine")
+    decnet("apply", "--no-supervisor", file)
+    assert run(*inside).strip() == "3"
+    (decnet.state / "state.db").unlink()
+    edit(file, "os = mine", "os = vxworks")
+    decnet("adopt", file)
+    plan = decnet.json("plan", file)
+    assert {one["resource"]: one["action"] for one in plan["changes"]}["decoy/db"] == "replace"
+    assert {one["action"] for one in plan["changes"] if one["resource"] != "decoy/db"} == {"change"}
+    decnet("apply", "--no-supervisor", file)
+    assert run(*inside).strip() == "5"
+    assert decnet.json("plan", "--detailed-exitcode", file)["changes"] == []
+
+
 def test_with_the_identity_an_adopted_network_is_as_it_was(decnet, file, tmp_path):
     passport = tmp_path / "lab.identity"
     decnet("apply", "--no-supervisor", file)

@@ -49,7 +49,8 @@ def command(file: Path, env: str, as_json: bool, lock_timeout: float, state_dir:
         built = build(document, before)
         show_warnings(built.network.warnings, as_json=as_json)
         desired = declare(built, before)
-        observed = machine.observe(engine.expected(before, desired))
+        settable = {key for system in built.profiles.oses.values() for key in system.sysctls}
+        observed = machine.observe(engine.expected_to_adopt(desired, settable))
         if observed.unseen:
             raise MissingCapability(
                 f"not seen: {', '.join(observed.unseen)}", hint="run as root: sudo decnet adopt …"

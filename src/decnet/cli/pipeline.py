@@ -77,8 +77,11 @@ def load_profiles(file: str) -> catalog.Catalog:
     return catalog.load(overlays(file, "profiles"))
 
 
-def declare(built: Built, saved: Snapshot) -> Desired:
-    """What a file declares, with what there is of Docker where that is of account. Raises `WorldError`."""
+def declare(built: Built, saved: Snapshot, *, partly: bool = False) -> Desired:
+    """What a file declares, with what there is of Docker where that is of account. Raises `WorldError`.
+
+    ``partly``: only a part of it may be done.
+    """
     from decnet import engine
     from decnet.world.docker.presence import may_be_there
 
@@ -97,7 +100,7 @@ def declare(built: Built, saved: Snapshot) -> Desired:
         if found is None:
             _refuse_high(network)
         docker = engine.Docker(found is not None, tags, found or {}, servers)
-    return engine.declare(network, built.bundles, saved, docker)
+    return engine.declare(network, built.bundles, saved, docker, partly=partly)
 
 
 def _tags(built: Built) -> dict[str, str]:

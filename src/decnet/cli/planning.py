@@ -42,7 +42,7 @@ def prepare(
     """
     before = state.read(state_dir, network_name(document))
     built = build(document, before, was.identity if was else None)
-    desired = declare(built, before)
+    desired = declare(built, before, partly=bool(limit))
     observed = world.observe(engine.expected(before, desired))
     saved = engine.recover(before, observed)
     plan = engine.plan(desired, saved, observed, limit)

@@ -11,7 +11,7 @@ The order of a command, with the network's lock held:
 """
 
 from decnet.engine.account import NAMED, Account, Verdict, account
-from decnet.engine.adopt import Adoption, adoption
+from decnet.engine.adopt import Adoption, adoption, expected_to_adopt
 from decnet.engine.apply import apply, destroy, destroy_plan
 from decnet.engine.cost import Code, Cost
 from decnet.engine.degraded import News, news
@@ -75,6 +75,7 @@ __all__ = [
     "destroy_plan",
     "exactly",
     "expected",
+    "expected_to_adopt",
     "forecast",
     "keep",
     "kept",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from decnet.engine.desired import Desired
 from decnet.engine.recover import as_found
 from decnet.errors import Span
 from decnet.state import Effect, Saved
-from decnet.world import Decoy, Kind, Observed, bundle_of
+from decnet.world import Decoy, Kind, Observed, Resource, Stack, bundle_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +29,28 @@ class Adoption:
         return sum(effect.id.kind is kind for effect in self.effects)
 
 
+def expected_to_adopt(desired: Desired, settable: Collection[str]) -> Iterator[Resource]:
+    """What a look for `adoption` should look for: what is declared.
+
+    ``settable`` are the sysctls that some system sets. One that a decoy's own does not may still stand there from what
+    it was before, and is told then (`World.observe`): the decoy is to be made anew.
+    """
+    for declared in desired.resources.values():
+        one = declared.resource
+        if isinstance(one, Stack):
+            asked = {**dict.fromkeys(settable, ""), **dict(one.sysctls)}
+            one = dataclasses.replace(one, sysctls=tuple(sorted(asked.items())))
+        yield one
+
+
 def adoption(desired: Desired, observed: Observed) -> Adoption:
     """What the machine has of a network that the file declares."""
     effects = []
     for number, (id_, actual) in enumerate(observed.resources.items()):
         declared = desired.resources.get(id_)
-        found = as_found(declared.resource, actual) if declared else actual
+        found = actual
+        if declared and not isinstance(actual, Stack):
+            found = as_found(declared.resource, actual)
         span = declared.span if declared else Span("", 0)
         content = declared.content if declared and bundle_of(declared.resource) == bundle_of(found) else None
         effects.append(Effect(number, id_, Saved(found, span), content))

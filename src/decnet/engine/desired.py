@@ -79,17 +79,20 @@ def declare(
     bundles: Mapping[tuple[str, str], Bundle],
     saved: Snapshot | None = None,
     docker: Docker | None = None,
+    *,
+    partly: bool = False,
 ) -> Desired:
     """A network's resources.
 
     ``saved`` keeps what is chosen once: the runtime of ``auto``, which process serves a decoy, which bridge of a LAN
-    it is plugged into, and which image of its tag its container is made from.
+    it is plugged into, and which image of its tag its container is made from. ``partly``: a limit may hide who is to
+    go, so that there is no room yet where it is.
     """
     docker = docker or Docker()
     runtime = chosen_runtime(network.runtime, saved, docker)
     contained = {decoy.name for decoy in network.decoys if runtime_of(decoy, runtime) is Runtime.DOCKER}
-    processes = processes_of(network.decoys, contained, saved)
-    bridges = bridges_of(network, contained, saved)
+    processes = processes_of(network.decoys, contained, saved, partly=partly)
+    bridges = bridges_of(network, contained, saved, partly=partly)
     crowded = {decoy.lan for decoy in network.decoys if decoy.name in contained}
     lans = {lan.name: _lan(lan, bridges, docker=lan.name in crowded) for lan in network.lans}
     resources = {lan.resource.id: lan for lan in lans.values()}

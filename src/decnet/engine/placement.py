@@ -21,25 +21,16 @@ DECOYS_PER_BRIDGE = 1000
 
 
 def bridges_of(
-    network: Network, contained: Collection[str], saved: Snapshot | None
+    network: Network, contained: Collection[str], saved: Snapshot | None, *, partly: bool = False
 ) -> dict[str, dict[str, int]]:
     """LAN → decoy → number of its bridge: as it was, else the first with room. Without an entry it is 0.
 
-    Containers are on the first.
+    Containers are on the first. ``partly``: who is to leave a bridge may stay on it for now.
     """
     there = _links(saved)
     found: dict[str, dict[str, int]] = {lan.name: {} for lan in network.lans}
     for lan in network.lans:
         if lan.driver is not LanDriver.BRIDGE:
-            continue
-        decoys = [
-            decoy.name for decoy in network.decoys if decoy.lan == lan.name and decoy.name not in contained
-        ]
-        on_first = sum(decoy.lan == lan.name for decoy in network.decoys) - len(decoys)
-        first = bridge(network.name, lan.name, 0)
-        if len(decoys) + on_first <= DECOYS_PER_BRIDGE and all(
-            link.lan != lan.name or link.parent == first for link in there
-        ):
             continue
         numbers = {bridge(network.name, lan.name, number): number for number in range(MOST_BRIDGES)}
         assigned = {
@@ -47,9 +38,14 @@ def bridges_of(
             for link in there
             if link.lan == lan.name and link.parent in numbers
         }
+        declared = [decoy.name for decoy in network.decoys if decoy.lan == lan.name]
+        decoys = [name for name in declared if name not in contained]
         kept = {name: assigned[name] for name in decoys if name in assigned}
-        load, number = Counter(kept.values()), 0
-        load[0] += on_first
+        staying = assigned if partly else kept
+        if len({*declared, *staying}) <= DECOYS_PER_BRIDGE and not any(assigned.values()):
+            continue
+        load, number = Counter(staying.values()), 0
+        load[0] += sum(name in contained and staying.get(name) != 0 for name in declared)
         for name in decoys:
             if name not in kept:
                 while load[number] >= DECOYS_PER_BRIDGE:
@@ -72,9 +68,12 @@ def _links(saved: Snapshot | None) -> list[Link]:
 
 
 def processes_of(
-    decoys: Iterable[DecoySpec], contained: Collection[str], saved: Snapshot | None
+    decoys: Iterable[DecoySpec], contained: Collection[str], saved: Snapshot | None, *, partly: bool = False
 ) -> dict[str, int]:
-    """Decoy → number of its process: as it was while that is of the kind it asks for, else the first with room."""
+    """Decoy → number of its process: as it was while that is of the kind it asks for, else the first with room.
+
+    ``partly``: who is to leave a process may stay in it for now.
+    """
     assigned: dict[str, int] = {}
     if saved:
         intended = (entry.resource for entry in saved.intents)
@@ -87,7 +86,7 @@ def processes_of(
         for name, own in alone.items()
         if name in assigned and is_alone(assigned[name]) == own
     }
-    load = Counter(kept.values())
+    load = Counter((assigned if partly else kept).values())
     shared, single = 0, FIRST_ALONE
     for name, own in alone.items():
         if name in kept:

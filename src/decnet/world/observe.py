@@ -9,7 +9,7 @@ import dataclasses
 import ipaddress
 import os
 import socket
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -111,7 +111,9 @@ def look(network: str, expected: Iterable[Resource], containers: Containers | No
         view.add(_decoy(decoy, _wanted_egress(view, decoy), running.get(decoy)))
     try:
         rules = firewall.known({(), *(one.egress for one in asked if isinstance(one, Decoy))})
-        insides = look_inside(network, {decoy: _asked(view, decoy) for decoy in decoys})
+        asked_of = {decoy: _asked(view, decoy) for decoy in decoys}
+        usual = _usual({key for keys in asked_of.values() for key, value in keys.items() if not value})
+        insides = look_inside(network, {decoy: tuple(keys) for decoy, keys in asked_of.items()})
     except PermissionError:
         view.unseen.append("links, TCP/IP settings and containment of decoys (needs CAP_SYS_ADMIN)")
         return view
@@ -121,7 +123,12 @@ def look(network: str, expected: Iterable[Resource], containers: Containers | No
         view.add(_decoy(decoy, firewall.seen(inside.rules, rules), carrier))
         _see_links(view, host, decoy, inside, docker=carrier is not None and not carrier.lends)
         if Id(Kind.STACK, decoy) in view.expected:
-            view.add(Stack(decoy, inside.sysctls, inside.personality, inside.window))
+            settings = tuple(
+                (key, value)
+                for key, value in inside.sysctls
+                if asked_of[decoy][key] or usual[key] not in (None, value)
+            )
+            view.add(Stack(decoy, settings, inside.personality, inside.window))
             rewritten[decoy] = inside.rewriting
     _see_degraded(view, rewritten)
     return view
@@ -190,9 +197,14 @@ def _inside(keys: Sequence[str], group: int) -> Inside:
     return Inside(links, addresses, routes, settings, personality, instead, window, rules)
 
 
-def _asked(view: View, decoy: str) -> Sequence[str]:
+def _asked(view: View, decoy: str) -> Mapping[str, str]:
     stack = view.expected.get(Id(Kind.STACK, decoy))
-    return [key for key, _ in stack.sysctls] if isinstance(stack, Stack) else ()
+    return dict(stack.sysctls) if isinstance(stack, Stack) else {}
+
+
+def _usual(keys: Collection[str]) -> Mapping[str, str | None]:
+    """What a new namespace has of these sysctls; of those of a link, None. Raises PermissionError without CAP_SYS_ADMIN."""
+    return namespaces.in_new(lambda: {key: sysctls.read(key) for key in keys}) if keys else {}
 
 
 def _decoy(name: str, egress: tuple[str, ...], carrier: Running | None) -> Decoy:
