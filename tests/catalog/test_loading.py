@@ -303,6 +303,7 @@ PERSONALITIES = {
     "a window of the kernel's own answer": ("[t4]\nmode = kernel\nwin = 9\n", 5, "bad-value"),
     "an error without what it answers": ("[u1]\nipl = 55\n", 4, "bad-value"),
     "a TTL that is none": ("[sysctls]\nnet.ipv4.ip_default_ttl = 300\n", 4, "bad-value"),
+    "a sysctl without a value": ("[sysctls]\nnet.ipv4.icmp_ratemask =\n", 4, "bad-value"),
     "a TTL of 0": ("[sysctls]\nnet.ipv4.ip_default_ttl = 0\n", 4, "bad-value"),
     "a switch that is none": ("[sysctls]\nnet.ipv4.tcp_sack = maybe\n", 4, "bad-value"),
     "two TTLs": ("[ip]\nttl_tcp = 128\n[sysctls]\nnet.ipv4.ip_default_ttl = 64\n", 6, "bad-value"),

@@ -221,6 +221,9 @@ def _tables(kind: Kind[Any], texts: Mapping[str, Text], problems: list[Problem])
             table, rest = "sysctls", key  # as it is, in a network file
         if kind.any_table and rest:
             tables[kind.any_table].setdefault(table, {})[rest] = scalar(text)
+        elif table == "sysctls" and _SYSCTL.fullmatch(rest) and not text.raw.strip():
+            hint = "what the kernel has stays where the key is left out"
+            problems.append(Problem("bad-value", f"{quote(rest)} has no value", text.span, hint))
         elif table in kind.tables and (kind is not OS or _SYSCTL.fullmatch(rest)):
             # What /etc/os-release says is kept to the letter: some releases quote a value, some do not.
             name, value = (rest.upper(), text.raw) if table == "os_release" else (rest, scalar(text))

@@ -51,9 +51,10 @@ class World(Protocol):
         """Look at everything of this network. Changes nothing; works without privilege as far as it can.
 
         ``expected`` (what is declared and what is saved) narrows what the machine cannot tell by itself: which sysctls
-        of a `Stack` to read (one with no value is told only where a new decoy would not have what it has), and which `Lan` a link to a parent interface is on. Without it there are no stacks, and
-        no LANs that have no interface of their own. A process of ours that does not answer is a `WorldError`; when
-        all is about to be taken away (``to_end``) it is ``unseen``, and killed by whichever act would ask it.
+        of a `Stack` to read, and which `Lan` a link to a parent interface is on. Without it there are no stacks, and
+        no LANs that have no interface of their own. A sysctl without a value is told only where a new decoy would
+        have another. A process of ours that does not answer is a `WorldError`; when all is about to be taken away
+        (``to_end``) it is ``unseen``, and killed by whichever act would ask it.
         """
         ...
 

@@ -127,9 +127,10 @@ def start_process(run_dir: Path, number: int) -> bool:
 def follow(run_dir: Path) -> None:
     """Have it hear of every namespace that is there now, and take what happened so far for a command's doing.
 
-    A command says so before it gives the network's lock back. Nothing when no supervisor runs. Raises `WorldError`.
+    A command says so before it gives the network's lock back. Nothing when no supervisor runs.
     """
-    ask(run_dir, Question("follow"))
+    with contextlib.suppress(WorldError):  # one that does not answer hears nothing either
+        ask(run_dir, Question("follow"))
 
 
 class Coming:
